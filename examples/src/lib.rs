@@ -1,0 +1,1 @@
+//! Programs to run first and to copy from.
