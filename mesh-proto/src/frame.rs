@@ -1,0 +1,92 @@
+//! What travels on a link, as plain values. How they look in bytes is the channel's business.
+
+use core::time::Duration;
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Incarnation, LinkTag};
+use crate::reason::Reason;
+
+/// How many losses a node remembers for one peer until the peer has noted them; more are left to probes (R5).
+pub const MAX_LOSSES: usize = 8;
+
+/// The kind of way that a link goes. The better one comes first (R3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum PathClass {
+    /// From node to node.
+    #[default]
+    Direct,
+    /// Through somebody in between.
+    Relayed,
+}
+
+/// One frame.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Frame {
+    /// The dialer's introduction. The acceptor admits the link with it.
+    Hello(Hello),
+    /// The acceptor's answer. The dialer admits the link with it.
+    Welcome(Welcome),
+    /// The acceptor's other answer: this node is not let in.
+    Refused(Reason),
+    /// 'Are you there?'
+    Ping {
+        /// Rises on each link.
+        nonce: u32,
+    },
+    /// 'I am.' It covers every earlier ping of the link.
+    Pong {
+        /// Of the newest ping.
+        nonce: u32,
+    },
+    /// Links that the sender no longer has (R5).
+    Lost(Losses),
+    /// The losses that were read: no need to tell them again.
+    Noted(Tags),
+    /// The sender doubts the run that the link's other end says it is (R6): no data until the doubt is cleared.
+    Doubted,
+    /// The doubt is over: the link counts.
+    Cleared,
+    /// The last frame. Whoever reads it answers with its own.
+    Close(Reason),
+}
+
+/// What a node says of itself when a link begins.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Hello {
+    /// Which run of the node this is.
+    pub incarnation: Incarnation,
+    /// Its knob (R8).
+    pub detect_within: Duration,
+    /// The kind of way, as its adapter sees it; the worse of both ends' views counts.
+    pub class: PathClass,
+    /// Whether it wants to keep the session.
+    pub keep: bool,
+    /// Links to the reader that it no longer has.
+    pub lost: Losses,
+}
+
+/// The same, from the end that was dialed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Welcome {
+    /// What the dialer said in its hello, said by the acceptor.
+    pub hello: Hello,
+    /// Whether the acceptor doubts the dialer's run (R6).
+    pub doubt: bool,
+}
+
+/// A link that one end no longer has, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Loss {
+    /// Which link.
+    pub tag: LinkTag,
+    /// Why it ended there.
+    pub reason: Reason,
+}
+
+/// Links that one end no longer has, oldest first.
+pub type Losses = Vec<Loss, MAX_LOSSES>;
+
+/// Links that both ends are done with.
+pub type Tags = Vec<LinkTag, MAX_LOSSES>;

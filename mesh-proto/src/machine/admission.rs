@@ -1,0 +1,463 @@
+//! How a link comes to be admitted (R1, R7, and the beginning of R5 and R6).
+
+use core::net::{IpAddr, SocketAddr};
+
+use crate::event::{Proof, Route};
+use crate::frame::{Hello, PathClass, Welcome};
+use crate::id::{Incarnation, LinkId};
+use crate::machine::candidates::Origin;
+use crate::machine::ending::{How, Witness};
+use crate::machine::link::{Link, Phase, Side};
+use crate::machine::peer::Rank;
+use crate::machine::pulse::Pulse;
+use crate::machine::turn::{Answer, Unable};
+use crate::machine::{MAX_OWN_ADDRESSES, Mesh};
+use crate::reason::{Reason, Refusal};
+use crate::rules::{Clause, Rules};
+use crate::storage::{Array, Index, Slot, Storage};
+
+/// Who is counted together when half-open room is shared out: an IPv4 address, an IPv6 /64.
+#[derive(PartialEq, Eq)]
+enum Source {
+    V4([u8; 4]),
+    V6([u16; 4]),
+}
+
+impl Source {
+    fn of(address: SocketAddr) -> Self {
+        match address.ip().to_canonical() {
+            IpAddr::V4(v4) => Self::V4(v4.octets()),
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
+}
+
+/// How the run that a link's other end says it is stands to the run that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    First,
+    Same,
+    Newer,
+    Doubtful,
+}
+
+impl<S: Storage, R: Rules> Mesh<S, R> {
+    /// A stream was accepted: half-open room is checked, and where there is none a random one gives way.
+    pub(crate) fn incoming(&mut self, from: Option<SocketAddr>, class: PathClass) -> Answer {
+        if self.leaving {
+            return Answer::Unable(Unable::Leaving);
+        }
+        let limits = self.config.limits;
+        if !self.incoming.take(self.clock, limits.incoming_per_second) {
+            self.stats.incoming_too_fast += 1;
+            return Answer::Unable(Unable::TooFast { limit: limits.incoming_per_second });
+        }
+        let source = from.map(Source::of);
+        let same_source = |link: &Link| source.is_some() && link.remote.map(Source::of) == source;
+        let from_there = self.unproven(same_source).count();
+        if from_there >= limits.half_open_per_source as usize && self.rules.holds(Clause::RoomPerSource) {
+            self.give_way_half_open(same_source);
+        } else if self.half_open.len() >= limits.half_open as usize {
+            if !self.rules.holds(Clause::RandomGivesWay) {
+                return Answer::Unable(Unable::LinksFull);
+            }
+            self.give_way_half_open(|_| true);
+        }
+        let until = self.clock.after(self.config.handshake_within);
+        let Some(slot) = self.add_link(|id| Link::accepted(id, from, class, until)) else {
+            self.stats.no_room_for_link += 1;
+            return Answer::Unable(Unable::LinksFull);
+        };
+        if self.half_open.try_push(slot).is_err() {
+            self.stats.no_room_for_link += 1;
+        }
+        self.touch(slot);
+        self.links.get(slot).map_or(Answer::Unable(Unable::LinksFull), |link| Answer::Link(link.id))
+    }
+
+    /// A dialed stream is open.
+    pub(crate) fn connected(&mut self, id: LinkId) {
+        let Some(slot) = self.place_of(id) else { return };
+        let until = self.clock.after(self.config.handshake_within);
+        if let Some(link) = self.links.get_mut(slot)
+            && matches!(link.phase, Phase::Dialing { .. })
+        {
+            link.phase = Phase::Shaking { until };
+            self.touch(slot);
+        } else {
+            self.stats.misplaced += 1;
+        }
+    }
+
+    /// The channel of a link is up, and says whose it is.
+    pub(crate) fn proven(&mut self, id: LinkId, proof: Proof) {
+        let Some(slot) = self.place_of(id) else { return };
+        let Some(link) = self.links.get_mut(slot) else { return };
+        let Phase::Shaking { until } = link.phase else {
+            self.stats.misplaced += 1;
+            return;
+        };
+        link.phase = Phase::Proven { until };
+        link.proof = Some(proof);
+        match link.side {
+            Side::Accepted => {}
+            Side::Dialed => {
+                let target = link.peer;
+                if proof.peer == self.me || target.is_none_or(|target| self.meet(slot, target, proof)) {
+                    self.greet(slot);
+                }
+            }
+        }
+    }
+
+    /// Whether the one that was met is the one that was dialed; if not, the link is ended before any peer hears of it.
+    fn meet(&mut self, slot: Slot, target: Slot, proof: Proof) -> bool {
+        let expected = self.peers.get(target).and_then(|peer| peer.id);
+        let remote = self.links.get(slot).and_then(|link| link.remote);
+        match expected {
+            Some(id) if id == proof.peer => {
+                let others = self.links_of(target).filter(|(other, link)| {
+                    *other != slot && (link.is_admitted() || link.may_be_admitted_there())
+                });
+                let crowded = others.count() >= self.config.limits.links_per_peer as usize;
+                if crowded && self.rules.holds(Clause::LinksAreBounded) {
+                    self.end_link(slot, Reason::Abandoned, How::Cut, Witness::Both);
+                    self.review(target);
+                }
+                !crowded
+            }
+            Some(_) if self.rules.holds(Clause::DialWhatWasAsked) => {
+                self.end_quietly(slot, Reason::WrongPeer);
+                self.somebody_else_is_there(target, remote);
+                self.review(target);
+                false
+            }
+            Some(_) | None => self.becomes_known(slot, target, proof),
+        }
+    }
+
+    /// Whoever is at an address that is to be kept has a name now.
+    fn becomes_known(&mut self, slot: Slot, target: Slot, proof: Proof) -> bool {
+        let route =
+            self.links.get(slot).and_then(|link| Some(Route { address: link.remote?, class: link.class }));
+        let Some(known) = self.find(&proof.peer) else {
+            self.name_peer(target, proof.peer);
+            return true;
+        };
+        // It is a peer that has a place already: the wish moves there.
+        self.detach(slot);
+        if let Some(peer) = self.peers.get_mut(known) {
+            peer.links.push_back(&mut self.links, slot);
+        }
+        if let Some(link) = self.links.get_mut(slot) {
+            link.peer = Some(known);
+        }
+        self.move_wish(target, known, route);
+        let fits = self.meet(slot, known, proof);
+        self.review(known);
+        fits
+    }
+
+    /// Sends the hello of a dialed link.
+    fn greet(&mut self, slot: Slot) {
+        if let Some(link) = self.links.get_mut(slot) {
+            link.owes.hello = true;
+        }
+        self.touch(slot);
+    }
+
+    /// The dialer's hello, at the acceptor: with it the link is admitted, or refused.
+    pub(crate) fn hello_read(&mut self, slot: Slot, hello: &Hello) {
+        let Some(proof) = self.links.get(slot).and_then(|link| link.proof) else { return };
+        if proof.peer == self.me && self.rules.holds(Clause::OwnIdRefused) {
+            let reason =
+                if hello.incarnation == self.incarnation { Reason::OwnSelf } else { Reason::Conflict };
+            self.stats.met_own_id += 1;
+            self.refuse(slot, reason);
+            return;
+        }
+        let known = self.find(&proof.peer);
+        if self.rules.holds(Clause::EvidenceBeforeBounds)
+            && let Some(peer) = known
+        {
+            self.take_evidence(peer, hello);
+        }
+        let rank = if hello.keep { Rank::Wished } else { Rank::Loose };
+        let peer = match known {
+            Some(peer) if self.crowded(peer) => {
+                self.refuse(slot, Reason::Duplicate);
+                return;
+            }
+            Some(peer) => peer,
+            None => match self.add_peer(Some(proof.peer), rank) {
+                Some(peer) => peer,
+                None => {
+                    self.stats.refused_full += 1;
+                    self.refuse(slot, Reason::Refused(Refusal::Full));
+                    return;
+                }
+            },
+        };
+        self.leave_half_open(slot);
+        if let Some(link) = self.links.get_mut(slot) {
+            link.peer = Some(peer);
+            link.owes.welcome = true;
+        }
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.links.push_back(&mut self.links, slot);
+        }
+        self.admit(slot, peer, hello);
+    }
+
+    /// The acceptor's welcome, at the dialer: with it the link is admitted.
+    pub(crate) fn welcome_read(&mut self, slot: Slot, welcome: &Welcome) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        let own = link.proof.is_none_or(|proof| proof.peer == self.me);
+        let Some(peer) = link.peer.filter(|_| !own || !self.rules.holds(Clause::OwnIdRefused)) else {
+            self.end_quietly(slot, Reason::ProtocolError);
+            return;
+        };
+        link.doubted_there = welcome.doubt;
+        let (hinted, route) = (link.hinted, link.remote.map(|address| Route { address, class: link.class }));
+        self.settle_dial(hinted);
+        self.take_evidence(peer, &welcome.hello);
+        if let (Some(peer), Some(route)) = (self.peers.get_mut(peer), route) {
+            peer.candidates.praise(route);
+        }
+        self.admit(slot, peer, &welcome.hello);
+    }
+
+    /// The acceptor does not let this node in.
+    pub(crate) fn refused_read(&mut self, slot: Slot, reason: Reason) {
+        let Some(link) = self.links.get(slot) else { return };
+        let (peer, remote) = (link.peer, link.remote);
+        if reason == Reason::OwnSelf
+            && let Some(address) = remote
+        {
+            self.remember_own(address);
+        }
+        self.end_link(slot, reason, How::Cut, Witness::Both);
+        let Some(slot) = peer else { return };
+        if let Some(peer) = self.peers.get_mut(slot) {
+            peer.conflict |= reason == Reason::Conflict;
+            peer.ended = Some(reason);
+            if let (Reason::OwnSelf, Some(address)) = (reason, remote) {
+                peer.candidates.forget(address);
+            }
+        }
+        if reason.lasts() {
+            self.pause(slot);
+        }
+        self.review(slot);
+    }
+
+    /// Everything that a hello or a welcome proves, before any bound is looked at (R5).
+    fn take_evidence(&mut self, slot: Slot, hello: &Hello) {
+        match self.run(slot, hello.incarnation) {
+            Run::First => {
+                if let Some(peer) = self.peers.get_mut(slot) {
+                    peer.incarnation = Some(hello.incarnation);
+                }
+            }
+            Run::Same => self.losses_read(slot, &hello.lost),
+            Run::Newer => self.renew(slot, hello.incarnation),
+            Run::Doubtful => {}
+        }
+    }
+
+    fn run(&self, slot: Slot, run: Incarnation) -> Run {
+        let Some(known) = self.peers.get(slot).and_then(|peer| peer.incarnation) else { return Run::First };
+        if run == known || (run.start == known.start && !self.rules.holds(Clause::RandomBits)) {
+            Run::Same
+        } else if run.start > known.start || !self.rules.holds(Clause::IncarnationOrder) {
+            Run::Newer
+        } else {
+            Run::Doubtful
+        }
+    }
+
+    /// A newer run of a peer is there: every link of the older one ends, and so does its session.
+    pub(crate) fn renew(&mut self, slot: Slot, run: Incarnation) {
+        if self.rules.holds(Clause::NewerEndsOlder) {
+            for old in self.collect(slot, |link| link.incarnation.is_some_and(|old| old != run)) {
+                self.end_link(old, Reason::Restarted, How::Tell, Witness::Both);
+            }
+        }
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        peer.incarnation = Some(run);
+        peer.session = false;
+        peer.ended = Some(Reason::Restarted);
+        peer.lost_carrier = None;
+        peer.losses.clear();
+        peer.to_note.clear();
+    }
+
+    /// Lets a link in.
+    fn admit(&mut self, slot: Slot, place: Slot, hello: &Hello) {
+        let now = self.clock;
+        // Before the evidence was taken; a run that is not the known one by now is a doubtful one.
+        if !self.rules.holds(Clause::EvidenceBeforeBounds) {
+            self.take_evidence(place, hello);
+        }
+        let doubtful = self.run(place, hello.incarnation) == Run::Doubtful;
+        let detect_within = self.agreed_knob(hello);
+        if !self.rules.holds(Clause::NewcomerWaits) {
+            for old in self.collect(place, |link| link.is_usable()) {
+                self.end_link(old, Reason::Superseded, How::Drain, Witness::HereOnly);
+            }
+        }
+        for other in self.collect(place, Link::is_admitted) {
+            if let Some(pulse) = self.links.get_mut(other).and_then(|link| link.pulse.as_mut()) {
+                pulse.start_afresh();
+            }
+        }
+        let Some(peer) = self.peers.get_mut(place) else { return };
+        let order = peer.next_order;
+        peer.next_order = order.wrapping_add(1);
+        peer.kept_there = hello.keep;
+        let Some(link) = self.links.get_mut(slot) else { return };
+        let round_trip = link.proof.map(|proof| proof.round_trip).unwrap_or_default();
+        let measured =
+            if self.rules.holds(Clause::ProbeFromRoundTrip) { round_trip } else { Default::default() };
+        link.phase = Phase::Admitted;
+        link.order = order;
+        link.class = link.class.max(hello.class);
+        link.incarnation = Some(hello.incarnation);
+        link.doubted_here = doubtful;
+        link.pulse = Some(Pulse::new(now, detect_within, self.config.probe_floor, measured));
+        link.stable_at = Some(now.after(self.config.stable_after));
+        link.grace_used = false;
+        if doubtful {
+            self.stats.doubts += 1;
+            link.owes.doubted = matches!(link.side, Side::Dialed);
+        } else {
+            link.owes.noted = !hello.lost.is_empty();
+        }
+        if !self.rules.holds(Clause::ResetByUse) {
+            peer.redial.start_over();
+        }
+        if !doubtful && !link.doubted_there {
+            self.begin_session(place);
+        }
+        self.arrived(place);
+        self.touch(slot);
+        self.review(place);
+    }
+
+    /// A link can carry the session from now on.
+    pub(crate) fn begin_session(&mut self, place: Slot) {
+        let now = self.clock;
+        if let Some(peer) = self.peers.get_mut(place) {
+            peer.session = true;
+            peer.used = now;
+            peer.redial.paused = false;
+        }
+        self.is_met(place);
+    }
+
+    /// An attempt has led to a link: the dials beside it are not needed.
+    fn arrived(&mut self, place: Slot) {
+        if !self.rules.holds(Clause::OneAttempt) {
+            return;
+        }
+        if let Some(peer) = self.peers.get_mut(place) {
+            peer.redial.attempt = None;
+            peer.redial.asked = None;
+        }
+        self.waiting.remove(&mut self.peers, place);
+        self.abandon_dials(place);
+    }
+
+    /// The smaller of both knobs. One below what this node can probe by counts as that.
+    fn agreed_knob(&self, hello: &Hello) -> core::time::Duration {
+        let least = self.config.probe_floor.saturating_mul(2);
+        self.config.detect_within.min(hello.detect_within.max(least))
+    }
+
+    /// Whether a peer has as many links as it may have. Those on their way out make room.
+    fn crowded(&mut self, slot: Slot) -> bool {
+        if !self.rules.holds(Clause::LinksAreBounded) {
+            return false;
+        }
+        let limit = self.config.limits.links_per_peer as usize;
+        let standing = |link: &Link| link.is_admitted() || link.may_be_admitted_there();
+        if self.collect(slot, standing).len() >= limit {
+            return true;
+        }
+        for old in self.collect(slot, |link| matches!(link.phase, Phase::Draining { .. })) {
+            if self.links_of(slot).count() < limit {
+                break;
+            }
+            self.end_quietly(old, Reason::Abandoned);
+        }
+        false
+    }
+
+    /// Does not let a link in, and says why.
+    pub(crate) fn refuse(&mut self, slot: Slot, reason: Reason) {
+        self.stats.refused += 1;
+        self.end_link(slot, reason, How::Refuse, Witness::Both);
+    }
+
+    /// Takes a link off the half-open room.
+    pub(crate) fn leave_half_open(&mut self, slot: Slot) {
+        if let Some(at) = self.half_open.iter().position(|open| *open == slot) {
+            let last = self.half_open.len() - 1;
+            self.half_open.swap(at, last);
+            self.half_open.pop();
+        }
+    }
+
+    fn unproven(&self, wanted: impl Fn(&Link) -> bool) -> impl Iterator<Item = Slot> {
+        self.half_open.iter().copied().filter(move |slot| {
+            self.links
+                .get(*slot)
+                .is_some_and(|link| matches!(link.phase, Phase::Shaking { .. }) && wanted(link))
+        })
+    }
+
+    fn give_way_half_open(&mut self, wanted: impl Fn(&Link) -> bool) {
+        let many = self.unproven(&wanted).count();
+        let drawn = usize::try_from(self.dice.below(many as u64)).unwrap_or(0);
+        let victim = self.unproven(&wanted).nth(drawn);
+        if let Some(victim) = victim {
+            self.stats.gave_way_half_open += 1;
+            self.end_quietly(victim, Reason::Refused(Refusal::Full));
+        }
+    }
+
+    fn remember_own(&mut self, address: SocketAddr) {
+        if self.own_addresses.contains(&address) {
+            return;
+        }
+        if self.own_addresses.len() == MAX_OWN_ADDRESSES {
+            self.own_addresses.remove(0);
+        }
+        // There is room now: the list was full at most.
+        let _: Result<(), SocketAddr> = self.own_addresses.push(address);
+    }
+
+    /// Takes note of where a peer is said to be.
+    pub(crate) fn learn(&mut self, slot: Slot, routes: &[Route], origin: Origin) {
+        let bounded = self.rules.holds(Clause::HintsAreBounded);
+        if let Some(peer) = self.peers.get_mut(slot) {
+            // The one to try first stands in front, and what is learned last is tried first.
+            for route in routes.iter().rev() {
+                peer.candidates.learn(*route, origin, bounded);
+            }
+        }
+    }
+
+    /// Gives a name to the peer at an address that is to be kept.
+    fn name_peer(&mut self, slot: Slot, id: crate::id::NodeId) {
+        if let Some(peer) = self.peers.get_mut(slot) {
+            peer.id = Some(id);
+            // The index has a place for every peer.
+            let _: Result<(), crate::storage::Full> = self.by_id.insert(id.prefix(), slot);
+        }
+        self.changed(slot);
+    }
+}

@@ -1,0 +1,147 @@
+//! What each frame means in each phase of its link: the one table.
+
+use crate::frame::Frame;
+use crate::id::LinkId;
+use crate::machine::Mesh;
+use crate::machine::ending::{How, Witness};
+use crate::machine::link::{Link, Phase, Side};
+use crate::machine::pulse::NeverAsked;
+use crate::reason::Reason;
+use crate::rules::{Clause, Rules};
+use crate::storage::{Slot, Storage};
+
+impl<S: Storage, R: Rules> Mesh<S, R> {
+    /// Reads one frame.
+    ///
+    /// | phase | frame | what comes of it |
+    /// |---|---|---|
+    /// | dialing, shaking | any | protocol error: nothing is read before the channel is up |
+    /// | proven, accepted | hello | admitted or refused |
+    /// | proven, dialed | welcome | admitted |
+    /// | | refused | ended |
+    /// | admitted | ping | a pong is owed |
+    /// | | pong | evidence |
+    /// | | lost | those links end, and are noted |
+    /// | | noted | those losses are told no more |
+    /// | | doubted, cleared | the link carries nothing, or something again |
+    /// | | close | answered; the link ends |
+    /// | draining | close | the link ends |
+    /// | | any other | dropped: the close was the last word |
+    /// | any other pair | | protocol error: the link ends, and nothing else |
+    pub(crate) fn frame(&mut self, id: LinkId, frame: &Frame) {
+        let Some(slot) = self.place_of(id) else { return };
+        let Some(link) = self.links.get(slot) else { return };
+        let (peer, doubted) = (link.peer, link.doubted_here);
+        match (link.phase, link.side, frame) {
+            (Phase::Proven { .. }, Side::Accepted, Frame::Hello(hello)) => self.hello_read(slot, hello),
+            (Phase::Proven { .. }, Side::Dialed, Frame::Welcome(welcome)) => self.welcome_read(slot, welcome),
+            (Phase::Proven { .. }, Side::Dialed, Frame::Refused(reason)) => self.refused_read(slot, *reason),
+            (Phase::Admitted, _, Frame::Hello(_) | Frame::Welcome(_))
+                if !self.rules.holds(Clause::HelloOnce) =>
+            {
+                // The weakened rule answers a hello with a hello.
+                if let Some(link) = self.links.get_mut(slot) {
+                    link.owes.hello = true;
+                }
+                self.touch(slot);
+            }
+            (Phase::Admitted, _, Frame::Hello(_) | Frame::Welcome(_) | Frame::Refused(_)) => {
+                self.protocol_error(slot)
+            }
+            (Phase::Admitted, _, Frame::Close(reason)) => self.close_read(slot, *reason),
+            (Phase::Admitted, _, frame) => {
+                self.hear(slot);
+                self.read_admitted(slot, frame, doubted);
+                if let Some(peer) = peer {
+                    self.touch(slot);
+                    if !matches!(frame, Frame::Ping { .. } | Frame::Noted(_)) {
+                        self.review(peer);
+                    }
+                }
+            }
+            (Phase::Draining { .. }, _, Frame::Close(reason)) => self.close_read(slot, *reason),
+            (Phase::Draining { .. } | Phase::Ended { .. }, _, _) => {}
+            (Phase::Dialing { .. } | Phase::Shaking { .. }, _, _)
+                if !self.rules.holds(Clause::NothingBeforeAdmission) =>
+            {
+                self.read_unproven(frame);
+            }
+            (Phase::Dialing { .. } | Phase::Shaking { .. } | Phase::Proven { .. }, _, _) => {
+                self.protocol_error(slot)
+            }
+        }
+    }
+
+    fn read_admitted(&mut self, slot: Slot, frame: &Frame, in_doubt: bool) {
+        let now = self.clock;
+        let Some(link) = self.links.get_mut(slot) else { return };
+        let peer = link.peer;
+        match frame {
+            Frame::Ping { nonce } => link.owes.pong = Some(*nonce),
+            Frame::Pong { nonce } => {
+                let answered =
+                    link.pulse.as_mut().map_or(Err(NeverAsked), |pulse| pulse.hear_answer(now, *nonce));
+                match answered {
+                    Ok(()) => link.grace_used = false,
+                    Err(NeverAsked) => self.protocol_error(slot),
+                }
+            }
+            Frame::Lost(losses) => {
+                if let (Some(peer), false) = (peer, in_doubt) {
+                    link.owes.noted = true;
+                    self.losses_read(peer, losses);
+                }
+            }
+            Frame::Noted(tags) => {
+                if let Some(peer) = peer {
+                    self.noted(peer, tags);
+                }
+            }
+            Frame::Doubted => self.doubted(slot),
+            Frame::Cleared => self.cleared(slot),
+            Frame::Hello(_) | Frame::Welcome(_) | Frame::Refused(_) | Frame::Close(_) => {}
+        }
+    }
+
+    /// A frame came: the link lives.
+    fn hear(&mut self, slot: Slot) {
+        let now = self.clock;
+        let extends = self.rules.holds(Clause::FramesExtendProbe);
+        let Some(link) = self.links.get_mut(slot) else { return };
+        link.grace_used = false;
+        let peer = link.peer;
+        if let Some(pulse) = &mut link.pulse {
+            pulse.hear(now, extends);
+        }
+        if !self.rules.holds(Clause::LifePerLink)
+            && let Some(peer) = peer
+        {
+            for other in self.collect(peer, Link::is_admitted) {
+                if let Some(pulse) = self.links.get_mut(other).and_then(|link| link.pulse.as_mut()) {
+                    pulse.hear(now, extends);
+                }
+            }
+        }
+    }
+
+    /// The other end broke the protocol: its link ends, and nothing else does.
+    pub(crate) fn protocol_error(&mut self, slot: Slot) {
+        self.stats.protocol_errors += 1;
+        let peer = self.links.get(slot).and_then(|link| link.peer);
+        self.end_link(slot, Reason::ProtocolError, How::Tell, Witness::HereOnly);
+        if let Some(peer) = peer {
+            self.review(peer);
+        }
+    }
+
+    /// The weakened rule reads what was not proven: whoever is named in a close is believed to have left.
+    fn read_unproven(&mut self, frame: &Frame) {
+        if let Frame::Close(reason) = frame
+            && let Some(peer) = self.by_change.tail()
+        {
+            self.end_links(peer, *reason, How::Cut);
+            self.end_session(peer, Some(*reason));
+            self.review(peer);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The clauses of the rules, as a type parameter of the machine.
+//!
+//! The machine that ships is a `Mesh<_, Shipped>`: every clause holds, known when it is compiled, so there is no
+//! switch in it. With the feature `sim` there is a second type whose machines lack one clause. The explorer and the
+//! tests run it to show that they would notice.
+
+use core::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+macro_rules! clauses {
+    ($($(#[doc = $says:literal])+ $clause:ident,)*) => {
+        /// One clause of a rule, as far as it can be taken away alone.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Clause {
+            $($(#[doc = $says])+ $clause,)*
+        }
+
+        impl Clause {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$clause,)*];
+
+            /// What the clause says.
+            #[must_use]
+            pub const fn says(self) -> &'static str {
+                match self {
+                    $(Self::$clause => concat!($($says,)+),)*
+                }
+            }
+        }
+    };
+}
+
+clauses! {
+    /// R1: frames are read only after the link is admitted.
+    NothingBeforeAdmission,
+    /// R1: when half-open room is full, a random one of the unproven ones gives way.
+    RandomGivesWay,
+    /// R1: half-open room is bounded per source too.
+    RoomPerSource,
+    /// R1: a link that is not admitted in time ends.
+    HandshakeDeadline,
+    /// R1: a hello comes once, at the beginning.
+    HelloOnce,
+    /// R2: only the decider closes a healthy link for being surplus.
+    OneDecider,
+    /// R2: a link is closed in favour of another only after that has answered a probe sent since both were admitted.
+    ProofBeforeClose,
+    /// R3: the better path class first, then the link that the lower id dialed.
+    Preference,
+    /// R3: among equals the incumbent stays.
+    IncumbentStays,
+    /// R4: the arrival of a newcomer does not prove the incumbent dead.
+    NewcomerWaits,
+    /// R4: only the decider acts on a probe that ran out.
+    OnlyDeciderActsOnRunOut,
+    /// R4: a link whose probe ran out no longer keeps a dial from being made.
+    SuspectsAreDialed,
+    /// R4: who reads a close answers with its own.
+    CloseIsAnswered,
+    /// R5: what a node has lost it tells.
+    LossesAreTold,
+    /// R5: follower and decider alike drop what the other end has lost.
+    LossesReadByBoth,
+    /// R5: evidence is applied before bounds are checked.
+    EvidenceBeforeBounds,
+    /// R5: a newer run ends the links of the older one.
+    NewerEndsOlder,
+    /// R6: a lower start number is doubtful.
+    IncarnationOrder,
+    /// R6: the same start number with other bits is doubtful.
+    RandomBits,
+    /// R6: when both answer, the newcomer is refused as conflict.
+    ConflictIsRefused,
+    /// R6: one's own id is refused.
+    OwnIdRefused,
+    /// R6: one's own address is remembered and not dialed.
+    OwnAddressRemembered,
+    /// R7: a dialer that finds another than it expected closes the link.
+    DialWhatWasAsked,
+    /// R8: every link has its own life.
+    LifePerLink,
+    /// R8: a silent link dies.
+    SilenceIsDeath,
+    /// R8: a probe waits three round trips.
+    ProbeFromRoundTrip,
+    /// R8: any frame makes a probe wait longer.
+    FramesExtendProbe,
+    /// R8: links are pinged before they die.
+    PingsBeforeDeath,
+    /// R9: lateness is looked at before anything expires.
+    WakeBeforeExpiry,
+    /// R9: what is due in a late step gets one further probe time.
+    LateStepGrace,
+    /// R9: after a gap only answers to new probes are life.
+    OnlyAnswersAfterGap,
+    /// R9: after a gap all links are probed and peers redialed at once.
+    ProbeAfterGap,
+    /// R9: a node that wakes announces at once.
+    AnnounceOnWake,
+    /// R9: deadlines move by the lateness, not for ever.
+    DeadlinesMoveByGapOnly,
+    /// R10: an announcement causes a probe or a dial, nothing else.
+    HintsOnlyHint,
+    /// R10: hints that nobody vouches for get a quarter.
+    HintsAreBounded,
+    /// R10: an announcement of another run probes the link.
+    NewRunIsProbed,
+    /// R10: answers are not answered.
+    AnswersAreMarked,
+    /// R10: answers are bounded in number, and given only while there is room.
+    AnswersAreBounded,
+    /// R11: no attempt while a link or an attempt exists.
+    OneAttempt,
+    /// R12: both sides may redial.
+    BothMayDial,
+    /// R12: the wait between attempts grows.
+    BackoffGrows,
+    /// R12: the wait starts over after a link that was of use, not after one that opened.
+    ResetByUse,
+    /// R12: at once again only after a link that was of use.
+    ImmediateOnlyAfterUse,
+    /// R12: a refusal that will not change earns the long pause.
+    LongPause,
+    /// R12: dials are bounded in flight and per second.
+    DialBudget,
+    /// R12: an address that fails loses trust.
+    TrustMoves,
+    /// R15: a clean leave is believed at once.
+    LeaveIsBelieved,
+    /// R15: a node that leaves says so.
+    LeaveIsTold,
+    /// R17: links of one peer are bounded.
+    LinksAreBounded,
+    /// R17: a session that this side keeps holds its place, and a wish only orders eviction.
+    KeptHoldsPlace,
+    /// R17: who gives way is told 'full' and stays away for long.
+    GivenWayStaysAway,
+    /// The interface: an event for a link that is gone changes nothing.
+    LinkNames,
+    /// The interface: what holds is derived when it is asked for, never from what was once told.
+    TargetIsDerived,
+}
+
+impl fmt::Display for Clause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+/// Which clauses hold. Sealed: a program can have the rules, or, with the feature `sim`, the rules less one clause.
+pub trait Rules: sealed::Sealed + Clone + fmt::Debug + Serialize + DeserializeOwned + 'static {
+    /// Whether this clause holds.
+    #[doc(hidden)]
+    fn holds(&self, clause: Clause) -> bool;
+}
+
+/// All the rules.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Shipped;
+
+impl Rules for Shipped {
+    #[inline(always)]
+    fn holds(&self, _: Clause) -> bool {
+        true
+    }
+}
+
+/// All the rules but one clause, to see that somebody notices.
+#[cfg(feature = "sim")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Without(pub Clause);
+
+#[cfg(feature = "sim")]
+impl Rules for Without {
+    fn holds(&self, clause: Clause) -> bool {
+        self.0 != clause
+    }
+}
+
+mod sealed {
+    /// Keeps [`Rules`](super::Rules) to the types of this crate.
+    pub trait Sealed {}
+    impl Sealed for super::Shipped {}
+    #[cfg(feature = "sim")]
+    impl Sealed for super::Without {}
+}
