@@ -11,6 +11,8 @@ mod chance;
 mod config;
 mod event;
 mod explain;
+#[cfg(feature = "sim")]
+pub mod explore;
 mod frame;
 mod id;
 mod machine;

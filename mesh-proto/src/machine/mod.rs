@@ -19,6 +19,8 @@ mod pulse;
 mod reading;
 mod stats;
 mod turn;
+#[cfg(feature = "sim")]
+pub(crate) mod view;
 mod waking;
 mod wishes;
 
