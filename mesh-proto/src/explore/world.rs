@@ -33,6 +33,8 @@ pub(super) struct World<R: Rules> {
     /// How many faults may still happen.
     pub(super) faults: u8,
     born: u64,
+    /// The link whose welcome is being read: until that is done nobody knows whether it was let in.
+    welcomed: Option<LinkTag>,
     rules: R,
 }
 
@@ -130,6 +132,7 @@ impl<R: Rules> World<R> {
             now: 0,
             faults: case.faults,
             born: 0,
+            welcomed: None,
             rules,
         };
         let config = case.config();
@@ -444,7 +447,6 @@ impl<R: Rules> World<R> {
         let believed = self.nodes[node].known[other];
         let doubtful = believed.is_some_and(|known| is_doubtful(from, known));
         let mut must_go = Vec::new();
-        let mut welcomed = false;
         for frame in frames {
             let here = &mut self.streams[index].ends[end];
             match frame {
@@ -456,7 +458,8 @@ impl<R: Rules> World<R> {
                 }
                 Frame::Close(_) | Frame::Refused(_) => here.told = true,
                 Frame::Welcome(welcome) => {
-                    welcomed = true;
+                    self.welcomed = Some(self.streams[index].tag);
+                    let here = &mut self.streams[index].ends[end];
                     here.admitted = Some(self.nodes[node].events + 1);
                     if believed == Some(from) {
                         self.note_losses(node, &welcome.hello.lost, &mut must_go);
@@ -480,7 +483,7 @@ impl<R: Rules> World<R> {
         }
         self.feed(node, Event::Frames { link, frames: frames.into() }, log)?;
         let here = &self.streams[index].ends[end];
-        if welcomed && doubtful && here.holds() && !here.doubts {
+        if self.welcomed.take().is_some() && doubtful && here.holds() && !here.doubts {
             return Err(Violation::new(
                 "doubt",
                 "a dialer let in a run that is not known to be newer, and does not say that it doubts it",
@@ -590,7 +593,8 @@ impl<R: Rules> World<R> {
                     return Err(Violation::new("names", "a link that is gone was closed"));
                 };
                 let here = &self.streams[index].ends[end];
-                if here.holds() && !here.told {
+                let let_in = self.welcomed != Some(self.streams[index].tag);
+                if here.holds() && !here.told && let_in {
                     doings.closings.push((index, end, reason, false));
                 }
                 self.streams[index].end_at(end, Some(SystemError::Ended));

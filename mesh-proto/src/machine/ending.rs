@@ -108,6 +108,13 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// A link ended, or a dial failed, by the system's word.
     pub(crate) fn closed(&mut self, id: LinkId, error: SystemError) {
+        // A deadline of the same step may have ended it: then the order to close it has nothing left to close.
+        let ended = |slot: &Slot| self.links.get(*slot).is_some_and(|link| link.id == id && link.is_ended());
+        if let Some(slot) = id.slot().filter(ended) {
+            self.ready.remove(&mut self.links, slot);
+            self.remove_link(slot);
+            return;
+        }
         let Some(slot) = self.place_of(id) else { return };
         let peer = self.links.get(slot).and_then(|link| link.peer);
         self.end_link(slot, Reason::System(error), How::Gone, Witness::HereOnly);
