@@ -166,7 +166,8 @@ impl<R: Rules> World<R> {
                 for [here, there] in pairs {
                     let same = shared.ends.iter().any(|end| end.node == here.node && end.run == here.run)
                         && shared.ends.iter().any(|end| end.node == there.node && end.run == there.run);
-                    if same && here.holds() && there.link.is_none() {
+                    // Whoever was told before it let the link in could not know which link was meant; probes find out.
+                    if same && here.holds() && !here.told && there.link.is_none() {
                         return Err(Violation::new(
                             "losses told",
                             "a node keeps a link that the other has lost, though they share another",
