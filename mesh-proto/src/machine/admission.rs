@@ -318,6 +318,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let order = peer.next_order;
         peer.next_order = order.wrapping_add(1);
         peer.kept_there = hello.keep;
+        let has_lost = !peer.losses.is_empty();
         let Some(link) = self.links.get_mut(slot) else { return };
         let round_trip = link.proof.map(|proof| proof.round_trip).unwrap_or_default();
         let measured =
@@ -330,6 +331,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         link.pulse = Some(Pulse::new(now, detect_within, self.config.probe_floor, measured));
         link.stable_at = Some(now.after(self.config.stable_after));
         link.grace_used = false;
+        // What was lost since the hello went out is not in it.
+        link.owes.lost = has_lost && matches!(link.side, Side::Dialed);
         if doubtful {
             self.stats.doubts += 1;
             link.owes.doubted = matches!(link.side, Side::Dialed);
