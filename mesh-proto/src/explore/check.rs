@@ -3,7 +3,7 @@
 use crate::explain::{Dialing, Role};
 use crate::explore::stream::{DIALER, End, Stream};
 use crate::explore::violation::Violation;
-use crate::explore::world::{Doings, World, name};
+use crate::explore::world::{Closing, Doings, World, name};
 use crate::news::Standing;
 use crate::reason::Reason;
 use crate::rules::Rules;
@@ -12,14 +12,14 @@ use crate::time::micros;
 impl<R: Rules> World<R> {
     /// Judges what one machine did upon one event.
     pub(super) fn judge(&self, node: usize, doings: &Doings) -> Result<(), Violation> {
-        for (index, end, reason, said) in &doings.closings {
-            let stream = &self.streams[*index];
+        for Closing { stream, end, reason, said, closed } in &doings.closings {
+            let stream = &self.streams[*stream];
             match reason {
                 Reason::Duplicate | Reason::Superseded => {
-                    self.judge_surplus(node, stream, *end)?;
+                    self.judge_surplus(node, stream, *end, closed)?;
                 }
-                Reason::Silent if *said => self.judge_given_up(node, stream, *end)?,
-                Reason::Silent => self.judge_death(node, &stream.ends[*end])?,
+                Reason::Silent if *said => self.judge_given_up(node, stream, *end, closed)?,
+                Reason::Silent => self.judge_death(node, closed)?,
                 Reason::Left
                 | Reason::Forgotten
                 | Reason::Restarted
@@ -40,8 +40,7 @@ impl<R: Rules> World<R> {
     }
 
     /// A healthy link is closed for being surplus.
-    fn judge_surplus(&self, node: usize, stream: &Stream, end: usize) -> Result<(), Violation> {
-        let closed = &stream.ends[end];
+    fn judge_surplus(&self, node: usize, stream: &Stream, end: usize, closed: &End) -> Result<(), Violation> {
         if node > stream.ends[1 - end].node {
             return Err(Violation::new("one decider", "the follower closed a healthy link for being surplus"));
         }
@@ -62,8 +61,7 @@ impl<R: Rules> World<R> {
     }
 
     /// A link is closed as silent although the time in which it would die has not passed.
-    fn judge_given_up(&self, node: usize, stream: &Stream, end: usize) -> Result<(), Violation> {
-        let closed = &stream.ends[end];
+    fn judge_given_up(&self, node: usize, stream: &Stream, end: usize, closed: &End) -> Result<(), Violation> {
         if node > stream.ends[1 - end].node && !closed.doubts {
             return Err(Violation::new("run out", "the follower closed a link because a probe ran out"));
         }
@@ -73,7 +71,7 @@ impl<R: Rules> World<R> {
                 "a link was given up for another that has not answered since both were admitted",
             ));
         }
-        self.judge_death(node, closed)
+        Ok(())
     }
 
     /// A link is dead only when a probe of it had time to be answered, while its node was there to read the answer.

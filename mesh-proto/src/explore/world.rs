@@ -114,11 +114,21 @@ impl Step {
 /// Who hears what is done: the search does not, the report does.
 pub(super) type Log<'a> = &'a mut dyn FnMut(fmt::Arguments<'_>);
 
+/// A link that a machine began to end by itself.
+pub(super) struct Closing {
+    pub(super) stream: usize,
+    pub(super) end: usize,
+    pub(super) reason: Reason,
+    /// Whether it said so on the link.
+    pub(super) said: bool,
+    /// The end as it was.
+    pub(super) closed: End,
+}
+
 /// What one event made a machine do that is judged once all of it is known.
 #[derive(Default)]
 pub(super) struct Doings {
-    /// The links it began to close: the stream, the end, the reason, and whether it said so there.
-    pub(super) closings: Vec<(usize, usize, Reason, bool)>,
+    pub(super) closings: Vec<Closing>,
     /// Whether it has a new link.
     began: bool,
 }
@@ -595,7 +605,8 @@ impl<R: Rules> World<R> {
                 let here = &self.streams[index].ends[end];
                 let let_in = self.welcomed != Some(self.streams[index].tag);
                 if here.holds() && !here.told && let_in {
-                    doings.closings.push((index, end, reason, false));
+                    let closed = here.clone();
+                    doings.closings.push(Closing { stream: index, end, reason, said: false, closed });
                 }
                 self.streams[index].end_at(end, Some(SystemError::Ended));
                 self.forget_name(node, link);
@@ -642,7 +653,8 @@ impl<R: Rules> World<R> {
             }
             Frame::Close(reason) => {
                 if here.holds() && !here.told {
-                    doings.closings.push((index, end, *reason, true));
+                    let closed = here.clone();
+                    doings.closings.push(Closing { stream: index, end, reason: *reason, said: true, closed });
                 }
                 here.closes = Some(*reason);
             }
