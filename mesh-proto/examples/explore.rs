@@ -18,7 +18,7 @@ fn main() {
     };
     let began = Instant::now();
     let out = explore(&case, Shipped, |p| {
-        if p.done % (1 << 16) == 0 { eprintln!("{p:?} {:?}", began.elapsed()); }
+        if p.done >> 12 & 31 == 0 { eprintln!("{p:?} {:?}", began.elapsed()); }
         if p.states > 20_000_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     println!("{:?} complete {} rests {} {:?}", out.progress, out.complete, out.rests, began.elapsed());

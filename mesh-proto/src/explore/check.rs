@@ -114,17 +114,18 @@ impl<R: Rules> World<R> {
         if known == far.run {
             return Ok(());
         }
-        let lives = self.streams.iter().any(|stream| {
-            stream.ends.iter().any(|own| {
-                let there = far_of(stream, own);
-                own.node == node
-                    && there.node == far.node
-                    && there.run == known
-                    && own.holds()
-                    && own.answered_since_both(cleared)
+        let answers = |run| {
+            self.streams.iter().any(|stream| {
+                stream.ends.iter().any(|own| {
+                    let there = far_of(stream, own);
+                    own.node == node
+                        && there.node == far.node
+                        && there.run == run
+                        && own.answered_since_both(cleared)
+                })
             })
-        });
-        if lives || cleared.answered.is_none() {
+        };
+        if answers(known) || !answers(far.run) {
             return Err(Violation::new("doubt", "a run in doubt was believed although the known one answers"));
         }
         Ok(())
