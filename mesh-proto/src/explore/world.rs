@@ -493,6 +493,10 @@ impl<R: Rules> World<R> {
         }
         self.feed(node, Event::Frames { link, frames: frames.into() }, log)?;
         let here = &self.streams[index].ends[end];
+        if self.welcomed.is_some() && here.link.is_none() {
+            // Its deadline came first: the welcome was not read.
+            self.nodes[node].known[other] = believed;
+        }
         if self.welcomed.take().is_some() && doubtful && here.holds() && !here.doubts {
             return Err(Violation::new(
                 "doubt",
