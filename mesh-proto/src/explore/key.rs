@@ -6,9 +6,9 @@
 use alloc::vec::Vec;
 
 use crate::explore::stream::{ACCEPTOR, DIALER, End, Item, Stream};
-use crate::explore::world::World;
+use crate::explore::world::{World, name};
 use crate::frame::{Frame, Hello, Losses};
-use crate::id::{LinkId, LinkTag};
+use crate::id::{Incarnation, LinkId, LinkTag, NodeId};
 use crate::machine::view::{Names, digest};
 use crate::rules::Rules;
 use crate::time::{Instant, micros};
@@ -23,6 +23,8 @@ pub(super) struct Ranks<'a> {
     /// The name of each stream.
     ranks: Vec<u64>,
     former: Vec<LinkTag>,
+    /// The run that each node is in: others are told by how they differ from it.
+    runs: Vec<(NodeId, Incarnation)>,
     node: usize,
 }
 
@@ -45,6 +47,11 @@ impl Names for Ranks<'_> {
         });
         FORMER + at as u64
     }
+
+    fn run(&mut self, node: NodeId, run: Incarnation) -> u64 {
+        let current = self.runs.iter().find(|(id, _)| *id == node).map_or(run, |(_, current)| *current);
+        run.start.wrapping_sub(current.start) << 32 ^ run.bits.wrapping_sub(current.bits)
+    }
 }
 
 impl<R: Rules> World<R> {
@@ -53,7 +60,8 @@ impl<R: Rules> World<R> {
         for (name, at) in self.in_order().into_iter().enumerate() {
             ranks[at] = name as u64;
         }
-        Ranks { streams: &self.streams, ranks, former: Vec::new(), node }
+        let runs = self.nodes.iter().map(|node| (node.mesh.me(), node.run)).collect();
+        Ranks { streams: &self.streams, ranks, former: Vec::new(), runs, node }
     }
 
     /// The streams by who dialed them, and then by age.
@@ -82,7 +90,9 @@ impl<R: Rules> World<R> {
             names.node = index;
             words.push(node.frozen.map_or(NONE, |since| self.now - since));
             words.push(u64::from(node.seeks));
-            words.push(digest(&(node.run, node.known)));
+            for (other, known) in node.known.iter().enumerate() {
+                words.push(known.map_or(NONE, |run| names.run(name(other), run)));
+            }
             node.mesh.view(Instant::from_micros(self.now), &mut names, words);
         }
         for at in self.in_order() {
@@ -90,7 +100,7 @@ impl<R: Rules> World<R> {
             words.push(u64::from(stream.open));
             words.push(names.tag(stream.tag));
             for side in [DIALER, ACCEPTOR] {
-                self.write_end(&stream.ends[side], words);
+                self.write_end(&stream.ends[side], &mut names, words);
                 words.push(u64::from(stream.swallows[side]));
                 let (to, from) = (&stream.ends[side], &stream.ends[1 - side]);
                 for item in &stream.towards[side] {
@@ -100,10 +110,10 @@ impl<R: Rules> World<R> {
         }
     }
 
-    fn write_end(&self, end: &End, words: &mut Vec<u64>) {
+    fn write_end(&self, end: &End, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
         let End { node, run, link, admitted, doubts, closes, told, asked, newest, answered } = end;
         words.push(*node as u64);
-        words.push(digest(run));
+        words.push(names.run(name(*node), *run));
         let flags = [link.is_some(), admitted.is_some(), *doubts, *told];
         words.push(flags.iter().fold(0, |bits, flag| bits << 1 | u64::from(*flag)));
         words.push(digest(closes));
@@ -153,12 +163,12 @@ fn write_frame(frame: &Frame, to: &End, from: &End, names: &mut Ranks<'_>, words
     match frame {
         Frame::Hello(hello) => {
             words.push(0);
-            write_hello(hello, names, words);
+            write_hello(hello, from, names, words);
         }
         Frame::Welcome(welcome) => {
             words.push(1);
             words.push(u64::from(welcome.doubt));
-            write_hello(&welcome.hello, names, words);
+            write_hello(&welcome.hello, from, names, words);
         }
         Frame::Refused(reason) => {
             words.push(2);
@@ -192,7 +202,7 @@ fn write_frame(frame: &Frame, to: &End, from: &End, names: &mut Ranks<'_>, words
     }
 }
 
-fn write_hello(hello: &Hello, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
+fn write_hello(hello: &Hello, from: &End, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
     let Hello {
         incarnation,
         // The same for all.
@@ -201,15 +211,18 @@ fn write_hello(hello: &Hello, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
         keep,
         lost,
     } = hello;
-    words.push(digest(&(incarnation, class, keep)));
+    words.push(names.run(name(from.node), *incarnation));
+    words.push(digest(&(class, keep)));
     write_losses(lost, names, words);
 }
 
 fn write_losses(losses: &Losses, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
-    words.push(losses.len() as u64);
-    for loss in losses {
-        words.push(names.tag(loss.tag));
-        words.push(digest(&loss.reason));
+    let mut named: Vec<_> = losses.iter().map(|loss| (names.tag(loss.tag), digest(&loss.reason))).collect();
+    named.sort_unstable();
+    words.push(named.len() as u64);
+    for (tag, reason) in named {
+        words.push(tag);
+        words.push(reason);
     }
 }
 

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
-use crate::id::{LinkId, LinkTag};
+use crate::id::{Incarnation, LinkId, LinkTag, NodeId};
 use crate::machine::announcing::Announcing;
 use crate::machine::candidates::{Candidate, Candidates};
 use crate::machine::dialing::{Attempt, Budget, Redial};
@@ -28,6 +28,8 @@ pub(crate) trait Names {
     fn link(&mut self, link: LinkId) -> u64;
     /// Of a link that is known by its tag, whether or not it still exists.
     fn tag(&mut self, tag: LinkTag) -> u64;
+    /// Of a run of a node.
+    fn run(&mut self, node: NodeId, run: Incarnation) -> u64;
 }
 
 /// The row that is being written.
@@ -78,6 +80,16 @@ impl Row<'_> {
         match at {
             Some(at) => self.time(at),
             None => self.put(NONE),
+        }
+    }
+
+    /// A set.
+    pub(crate) fn sorted(&mut self, mut pairs: Vec<(u64, u64)>) {
+        pairs.sort_unstable();
+        self.put(pairs.len() as u64);
+        for (one, other) in pairs {
+            self.put(one);
+            self.put(other);
         }
     }
 
@@ -142,7 +154,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let mut row = Row { words, base: Instant::from_micros(reading.saturating_sub(*shift)) };
         row.flag(stopped);
         row.put(me.prefix());
-        row.put(digest(incarnation));
+        row.put(names.run(*me, *incarnation));
         match promised {
             Some(promised) if !stopped => {
                 row.put(promised.as_micros().wrapping_sub(awake.as_micros()));
@@ -184,14 +196,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         for (slot, peer) in peers.iter() {
             self.view_peer(slot, peer, names, &mut row);
         }
-        // Deadlines at the same moment come in the order of the places, so a place counts, and which is taken next.
-        row.put(links.len() as u64);
-        for (slot, link) in links.iter() {
-            row.put(slot.index() as u64);
+        // Not in the order of their places: those order deadlines of the same moment, which are settled together.
+        let mut named: Vec<(u64, &Link)> = links.iter().map(|(_, link)| (names.link(link.id), link)).collect();
+        named.sort_unstable_by_key(|(name, _)| *name);
+        row.put(named.len() as u64);
+        for (_, link) in named {
             self.view_link(link, names, &mut row);
-        }
-        for slot in links.vacancies() {
-            row.put(slot.index() as u64);
         }
     }
 
@@ -220,6 +230,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             // Told, and nothing more.
             ended: _,
             lost_carrier,
+            // Settled at the end of each step.
+            unsettled: _,
             only_hinted,
             away_since,
             used,
@@ -247,7 +259,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         row.put(slot.index() as u64);
         row.put(id.map_or(NONE, |id| id.prefix()));
         row.put(digest(kept_at));
-        row.put(digest(incarnation));
+        row.put(id.zip(*incarnation).map_or(NONE, |(id, run)| names.run(id, run)));
         for flag in [*kept_here, *kept_there, *session, *only_hinted] {
             row.flag(flag);
         }
@@ -262,15 +274,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         for link in links.iter(&self.links) {
             row.put(self.links.get(link).map_or(NONE, |link| names.link(link.id)));
         }
-        row.put(losses.len() as u64);
-        for loss in losses {
-            row.put(names.tag(loss.tag));
-            row.put(digest(&loss.reason));
-        }
-        row.put(to_note.len() as u64);
-        for tag in to_note {
-            row.put(names.tag(*tag));
-        }
+        // Their order counts only where there is no room for all.
+        let named = losses.iter().map(|loss| (names.tag(loss.tag), digest(&loss.reason)));
+        row.sorted(named.collect());
+        let named = to_note.iter().map(|tag| (names.tag(*tag), 0));
+        row.sorted(named.collect());
         self.view_candidates(candidates, redial.attempt.is_some(), row);
         let Redial { failures, not_before, paused, pauses, asked, attempt } = redial;
         let most = if *kept_here { self.kept_backoff() } else { self.config.backoff_most };
@@ -364,7 +372,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
             None => row.put(NONE),
         }
-        row.put(digest(incarnation));
+        row.put(proof.zip(*incarnation).map_or(NONE, |(proof, run)| names.run(proof.peer, run)));
         // Its place among those that there are.
         let before = peer.map_or(0, |peer| {
             self.links_of(peer).filter(|(_, other)| other.pulse.is_some() && other.order < *order).count()

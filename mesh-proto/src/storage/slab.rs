@@ -122,16 +122,6 @@ impl<T, A: Array<Entry<T>>> Slab<T, A> {
         Slot::from_index(start.saturating_add(ahead))
     }
 
-    /// The slots that are free, in the order in which they will be used.
-    #[cfg(feature = "sim")]
-    pub(crate) fn vacancies(&self) -> impl Iterator<Item = Slot> {
-        let next = |slot: &Slot| match self.entries.get(slot.index()) {
-            Some(Entry::Vacant { next }) => *next,
-            Some(Entry::Occupied(_)) | None => None,
-        };
-        core::iter::successors(self.free, next).take(self.entries.len())
-    }
-
     /// How many values there are.
     #[must_use]
     pub fn len(&self) -> usize {
