@@ -7,6 +7,7 @@ extern crate alloc;
 
 mod action;
 mod announcement;
+mod bounded;
 mod chance;
 mod config;
 mod event;

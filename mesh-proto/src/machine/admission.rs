@@ -2,16 +2,17 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use crate::bounded::push_newest;
 use crate::event::{Proof, Route};
 use crate::frame::{Hello, PathClass, Welcome};
 use crate::id::{Incarnation, LinkId};
+use crate::machine::Mesh;
 use crate::machine::candidates::Origin;
 use crate::machine::ending::{How, Witness};
 use crate::machine::link::{Link, Phase, Side};
 use crate::machine::peer::Rank;
 use crate::machine::pulse::Pulse;
 use crate::machine::turn::{Answer, Unable};
-use crate::machine::{MAX_OWN_ADDRESSES, Mesh};
 use crate::reason::{Reason, Refusal};
 use crate::rules::{Clause, Rules};
 use crate::storage::{Array, Index, Slot, Storage};
@@ -433,11 +434,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if self.own_addresses.contains(&address) {
             return;
         }
-        if self.own_addresses.len() == MAX_OWN_ADDRESSES {
-            self.own_addresses.remove(0);
-        }
-        // There is room now: the list was full at most.
-        let _: Result<(), SocketAddr> = self.own_addresses.push(address);
+        push_newest(&mut self.own_addresses, address);
     }
 
     /// Takes note of where a peer is said to be.
@@ -455,8 +452,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     fn name_peer(&mut self, slot: Slot, id: crate::id::NodeId) {
         if let Some(peer) = self.peers.get_mut(slot) {
             peer.id = Some(id);
-            // The index has a place for every peer.
-            let _: Result<(), crate::storage::Full> = self.by_id.insert(id.prefix(), slot);
+            let placed = self.by_id.insert(id.prefix(), slot);
+            debug_assert!(placed.is_ok(), "the index has a place for every peer");
         }
         self.changed(slot);
     }

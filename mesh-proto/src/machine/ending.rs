@@ -66,10 +66,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                     peer.ended = Some(reason);
                 }
             }
-            if attempt && reason != Reason::Abandoned && reason != Reason::Duplicate {
-                if let Some(address) = remote {
-                    self.dial_failed(place, address);
-                }
+            if let Some(address) =
+                remote.filter(|_| attempt && reason != Reason::Abandoned && reason != Reason::Duplicate)
+            {
+                self.dial_failed(place, address);
             }
         }
         if how == How::Drain {

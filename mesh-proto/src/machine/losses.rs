@@ -1,5 +1,6 @@
 //! Positive evidence: what a node has lost it tells, and whoever reads it believes it at once (R5).
 
+use crate::bounded::push_newest;
 use crate::frame::{Loss, Losses, Tags};
 use crate::id::LinkTag;
 use crate::machine::Mesh;
@@ -20,12 +21,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if peer.losses.iter().any(|loss| loss.tag == tag) {
             return;
         }
-        if peer.losses.is_full() {
-            peer.losses.remove(0);
+        if push_newest(&mut peer.losses, Loss { tag, reason }).is_some() {
             self.stats.losses_untold += 1;
         }
-        // There is room now: the list was full at most.
-        let _: Result<(), Loss> = peer.losses.push(Loss { tag, reason });
         for other in self.collect(slot, Link::is_admitted) {
             if let Some(link) = self.links.get_mut(other) {
                 link.owes.lost = true;
@@ -52,9 +50,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
             if let Some(peer) = self.peers.get_mut(slot) {
                 peer.losses.retain(|own| own.tag != loss.tag);
-                if !peer.to_note.contains(&loss.tag) && !peer.to_note.is_full() {
-                    // There is room: that was looked at.
-                    let _: Result<(), LinkTag> = peer.to_note.push(loss.tag);
+                if !peer.to_note.contains(&loss.tag) {
+                    push_newest(&mut peer.to_note, loss.tag);
                 }
             }
         }

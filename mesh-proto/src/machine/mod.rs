@@ -387,8 +387,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         self.publish(slot, chosen);
         self.pursue(slot);
         if let Some(at) = self.outlook().deadline(slot) {
-            // The table of timers has a place for every peer.
-            let _: Result<(), crate::storage::Full> = self.peer_timers.lower(slot, at);
+            let placed = self.peer_timers.lower(slot, at);
+            debug_assert!(placed.is_ok(), "the table of timers has a place for every peer");
         }
     }
 
@@ -502,8 +502,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     pub(crate) fn touch(&mut self, slot: Slot) {
         let Some(link) = self.links.get(slot) else { return };
         if let Some(at) = link.deadline() {
-            // The table of timers has a place for every link.
-            let _: Result<(), crate::storage::Full> = self.link_timers.lower(slot, at);
+            let placed = self.link_timers.lower(slot, at);
+            debug_assert!(placed.is_ok(), "the table of timers has a place for every link");
         }
         if link.owes.anything() {
             self.ready.push_back(&mut self.links, slot);

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
+use crate::bounded::push_newest;
 use crate::explain::{Chosen, Past};
 use crate::frame::{Losses, Tags};
 use crate::id::{Incarnation, NodeId};
@@ -155,11 +156,7 @@ impl Peer {
     }
 
     pub(crate) fn remember(&mut self, past: Past) {
-        if self.past.is_full() {
-            self.past.remove(0);
-        }
-        // There is room now: the list was full at most.
-        let _: Result<(), Past> = self.past.push(past);
+        push_newest(&mut self.past, past);
     }
 }
 

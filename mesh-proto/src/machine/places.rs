@@ -22,8 +22,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
         let slot = self.peers.insert(Peer::new(id, self.clock)).ok()?;
         if let Some(id) = id {
-            // The index has a place for every peer.
-            let _: Result<(), crate::storage::Full> = self.by_id.insert(id.prefix(), slot);
+            let placed = self.by_id.insert(id.prefix(), slot);
+            debug_assert!(placed.is_ok(), "the index has a place for every peer");
         }
         let [memory, _, _] = &mut self.by_use;
         memory.push_back(&mut self.peers, slot);
