@@ -61,11 +61,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let from_there = self.unproven(same_source).count();
         if from_there >= limits.half_open_per_source as usize && self.rules.holds(Clause::RoomPerSource) {
             self.give_way_half_open(same_source);
-        } else if self.half_open.len() >= limits.half_open as usize {
-            if !self.rules.holds(Clause::RandomGivesWay) {
-                return Answer::Unable(Unable::LinksFull);
-            }
-            self.give_way_half_open(|_| true);
+        } else if self.half_open.len() >= limits.half_open as usize
+            && !(self.rules.holds(Clause::RandomGivesWay) && self.give_way_half_open(|_| true))
+        {
+            self.stats.no_room_for_link += 1;
+            return Answer::Unable(Unable::LinksFull);
         }
         let until = self.clock.after(self.config.handshake_within);
         let Some(slot) = self.add_link(|id| Link::accepted(id, from, class, until)) else {
@@ -176,7 +176,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if proof.peer == self.me && self.rules.holds(Clause::OwnIdRefused) {
             let reason =
                 if hello.incarnation == self.incarnation { Reason::OwnSelf } else { Reason::Conflict };
-            self.stats.met_own_id += 1;
+            if reason == Reason::Conflict {
+                self.stats.met_clone += 1;
+            } else {
+                self.stats.met_self += 1;
+            }
             self.refuse(slot, reason);
             return;
         }
@@ -331,6 +335,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         link.pulse = Some(Pulse::new(now, detect_within, self.config.probe_floor, measured));
         link.stable_at = Some(now.after(self.config.stable_after));
         link.grace_used = false;
+        let side = link.side;
         if doubtful {
             self.stats.doubts += 1;
             link.owes.doubted = matches!(link.side, Side::Dialed);
@@ -343,7 +348,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if !doubtful && !link.doubted_there {
             self.begin_session(place);
         }
-        self.arrived(place);
+        self.arrived(place, side);
         self.touch(slot);
         self.review(place);
     }
@@ -354,22 +359,23 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if let Some(peer) = self.peers.get_mut(place) {
             peer.session = true;
             peer.used = now;
-            peer.redial.paused = false;
+            peer.redial.lift_pause(now);
         }
         self.is_met(place);
     }
 
-    /// An attempt has led to a link: the dials beside it are not needed.
-    fn arrived(&mut self, place: Slot) {
+    /// A dial has led to a link: the attempt is over, and the dials beside it are not needed. Whether a link that was
+    /// accepted ends the attempt too depends on the kind of way it goes, and is seen when the peer is reviewed.
+    fn arrived(&mut self, place: Slot, side: Side) {
         if !self.rules.holds(Clause::OneAttempt) {
             return;
         }
-        if let Some(peer) = self.peers.get_mut(place) {
+        if let (Side::Dialed, Some(peer)) = (side, self.peers.get_mut(place)) {
             peer.redial.attempt = None;
             peer.redial.asked = None;
+            self.waiting.remove(&mut self.peers, place);
+            self.abandon_dials(place);
         }
-        self.waiting.remove(&mut self.peers, place);
-        self.abandon_dials(place);
     }
 
     /// The smaller of both knobs. One below what this node can probe by counts as that.
@@ -420,7 +426,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         })
     }
 
-    fn give_way_half_open(&mut self, wanted: impl Fn(&Link) -> bool) {
+    /// Ends a random one of the unproven links that are `wanted`; `false` if there is none.
+    fn give_way_half_open(&mut self, wanted: impl Fn(&Link) -> bool) -> bool {
         let many = self.unproven(&wanted).count();
         let drawn = usize::try_from(self.dice.below(many as u64)).unwrap_or(0);
         let victim = self.unproven(&wanted).nth(drawn);
@@ -428,6 +435,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.stats.gave_way_half_open += 1;
             self.end_quietly(victim, Reason::Refused(Refusal::Full));
         }
+        victim.is_some()
     }
 
     fn remember_own(&mut self, address: SocketAddr) {

@@ -180,8 +180,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// Ends every link of a peer that is admitted or about to be.
     pub(crate) fn end_links(&mut self, place: Slot, reason: Reason, how: How) {
         for link in self.collect(place, |link| link.is_admitted() || link.is_attempt()) {
-            let how = if self.links.get(link).is_some_and(Link::is_admitted) { how } else { How::Cut };
-            self.end_link(link, reason, how, Witness::Both);
+            if self.links.get(link).is_some_and(Link::is_admitted) {
+                self.end_link(link, reason, how, Witness::Both);
+            } else {
+                self.end_quietly(link, Reason::Abandoned);
+            }
         }
     }
 

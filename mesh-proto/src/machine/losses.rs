@@ -11,8 +11,8 @@ use crate::rules::{Clause, Rules};
 use crate::storage::{Slot, Storage};
 
 impl<S: Storage, R: Rules> Mesh<S, R> {
-    /// A link is gone here, and its other end may not know: every other link of the peer owes the news. The list is
-    /// bounded; the oldest that does not fit is left to probes.
+    /// A link is gone here, and its other end may not know: every other link of the peer owes the news, one whose
+    /// hello is out as soon as it is admitted. The list is bounded; the oldest that does not fit is left to probes.
     pub(crate) fn add_loss(&mut self, slot: Slot, tag: LinkTag, reason: Reason) {
         if !self.rules.holds(Clause::LossesAreTold) {
             return;
@@ -24,7 +24,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if push_newest(&mut peer.losses, Loss { tag, reason }).is_some() {
             self.stats.losses_untold += 1;
         }
-        for other in self.collect(slot, Link::is_admitted) {
+        for other in self.collect(slot, |link| link.is_admitted() || link.may_be_admitted_there()) {
             if let Some(link) = self.links.get_mut(other) {
                 link.owes.lost = true;
             }

@@ -35,7 +35,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// remembered gives way to anything but another memory; so does anything that was not used for a long pause.
     fn who_gives_way(&self, newcomer: Rank) -> Option<Slot> {
         let now = self.clock;
-        for (rank, chain) in Rank::GIVING_WAY.iter().zip(&self.by_use) {
+        for (rank, chain) in
+            Rank::GIVING_WAY.iter().zip(&self.by_use).take(if newcomer == Rank::Memory { 1 } else { 3 })
+        {
             let idlest = chain.head().filter(|slot| {
                 let Some(peer) = self.peers.get(*slot) else { return false };
                 let long_idle =
