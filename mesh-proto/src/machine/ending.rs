@@ -44,6 +44,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let of_use = link.stable_at.is_none();
         let admitted = link.is_admitted();
         let tag = link.proof.map(|proof| proof.tag);
+        // A dial that was never ordered needs no order to close.
+        let never_ordered = link.owes.dial;
         let known_there = admitted || link.may_be_admitted_there() || matches!(phase, Phase::Draining { .. });
         let probe_time = link.pulse.as_ref().map_or(self.config.probe_floor, super::Pulse::probe_time);
         if link.is_ended() {
@@ -93,7 +95,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             link.owes =
                 Owes { close: link.owes.close.or(close), refused, end: Some(reason), ..Owes::default() };
         }
-        if how == How::Gone {
+        if how == How::Gone || never_ordered {
             self.ready.remove(&mut self.links, slot);
             self.remove_link(slot);
         } else {
@@ -108,6 +110,15 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// A link ended, or a dial failed, by the system's word.
     pub(crate) fn closed(&mut self, id: LinkId, error: SystemError) {
+        if let Some(slot) = id
+            .slot()
+            .filter(|slot| self.links.get(*slot).is_some_and(|link| link.id == id && link.is_ended()))
+        {
+            // It went by itself before the order to close it was given: there is nothing to close any more.
+            self.ready.remove(&mut self.links, slot);
+            self.remove_link(slot);
+            return;
+        }
         let Some(slot) = self.place_of(id) else { return };
         let peer = self.links.get(slot).and_then(|link| link.peer);
         self.end_link(slot, Reason::System(error), How::Gone, Witness::HereOnly);

@@ -108,12 +108,6 @@ pub(crate) struct Owes {
     pub(crate) end: Option<Reason>,
 }
 
-impl Owes {
-    pub(crate) fn anything(&self) -> bool {
-        *self != Self::default()
-    }
-}
-
 impl Link {
     pub(crate) fn dialed(id: LinkId, route: Route, peer: Slot, until: Instant) -> Self {
         Self {
@@ -169,6 +163,12 @@ impl Link {
     /// Whether the other end may have admitted it, or be about to, though this end has not.
     pub(crate) const fn may_be_admitted_there(&self) -> bool {
         matches!((self.side, self.phase), (Side::Dialed, Phase::Proven { .. }))
+    }
+
+    /// Whether something of what it owes can go out now: losses wait until the link is admitted.
+    pub(crate) fn is_ready(&self) -> bool {
+        let lost = self.owes.lost && self.is_admitted();
+        Owes { lost, ..self.owes } != Owes::default()
     }
 
     /// Whether only the order to close it is left.

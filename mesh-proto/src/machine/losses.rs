@@ -5,7 +5,6 @@ use crate::frame::{Loss, Losses, Tags};
 use crate::id::LinkTag;
 use crate::machine::Mesh;
 use crate::machine::ending::{How, Witness};
-use crate::machine::link::Link;
 use crate::reason::Reason;
 use crate::rules::{Clause, Rules};
 use crate::storage::{Slot, Storage};

@@ -7,6 +7,8 @@
 mod admission;
 mod agreement;
 mod announcing;
+#[cfg(feature = "sim")]
+mod audit;
 mod candidates;
 mod dialing;
 mod ending;
@@ -505,7 +507,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             let placed = self.link_timers.lower(slot, at);
             debug_assert!(placed.is_ok(), "the table of timers has a place for every link");
         }
-        if link.owes.anything() {
+        if link.is_ready() {
             self.ready.push_back(&mut self.links, slot);
         }
     }
