@@ -261,7 +261,7 @@ fn life<S: Storage>(seed: u64, steps: u32) -> Vec<String> {
 
 #[test]
 fn random_events_keep_every_promise() {
-    for seed in 0..6000 {
+    for seed in 0..20_000 {
         life::<Heap>(seed, 120);
     }
 }

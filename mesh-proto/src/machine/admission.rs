@@ -220,9 +220,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// The acceptor's welcome, at the dialer: with it the link is admitted.
     pub(crate) fn welcome_read(&mut self, slot: Slot, welcome: &Welcome) {
         let Some(link) = self.links.get_mut(slot) else { return };
+        let tag = link.proof.map(|proof| proof.tag);
         let own = link.proof.is_none_or(|proof| proof.peer == self.me);
-        let Some(peer) = link.peer.filter(|_| !own || !self.rules.holds(Clause::OwnIdRefused)) else {
-            self.end_quietly(slot, Reason::ProtocolError);
+        let sound = !own && welcome.hello.lost.iter().all(|loss| Some(loss.tag) != tag);
+        let Some(peer) = link.peer.filter(|_| sound || !self.rules.holds(Clause::OwnIdRefused)) else {
+            self.protocol_error(slot);
             return;
         };
         link.doubted_there = welcome.doubt;
