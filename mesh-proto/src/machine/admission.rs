@@ -206,6 +206,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 }
             },
         };
+        if known.is_none() || !self.rules.holds(Clause::EvidenceBeforeBounds) {
+            self.take_evidence(peer, hello);
+        }
         self.leave_half_open(slot);
         if let Some(link) = self.links.get_mut(slot) {
             link.peer = Some(peer);
@@ -305,10 +308,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// Lets a link in.
     fn admit(&mut self, slot: Slot, place: Slot, hello: &Hello) {
         let now = self.clock;
-        // Before the evidence was taken; a run that is not the known one by now is a doubtful one.
-        if !self.rules.holds(Clause::EvidenceBeforeBounds) {
-            self.take_evidence(place, hello);
-        }
+        // The evidence was taken: a run that is not the known one by now is a doubtful one.
         let doubtful = self.run(place, hello.incarnation) == Run::Doubtful;
         let detect_within = self.agreed_knob(hello);
         if !self.rules.holds(Clause::NewcomerWaits) {
