@@ -189,6 +189,13 @@ impl<'a> From<&'a Frame> for Batch<'a> {
     }
 }
 
+#[cfg(feature = "alloc")]
+impl From<alloc::vec::Vec<Frame>> for Batch<'_> {
+    fn from(frames: alloc::vec::Vec<Frame>) -> Self {
+        Self(Frames::Owned(frames))
+    }
+}
+
 impl PartialEq for Batch<'_> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other

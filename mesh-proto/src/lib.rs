@@ -19,6 +19,8 @@ mod news;
 mod rate;
 mod reason;
 pub mod rules;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod storage;
 mod time;
 

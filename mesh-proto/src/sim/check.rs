@@ -1,0 +1,38 @@
+//! One body for many seeds.
+
+/// Runs a body for many seeds, and says which one failed.
+///
+/// With `MESH_SEED` in the environment it runs for that seed alone.
+///
+/// ```
+/// use core::time::Duration;
+/// use mesh_proto::{Config, sim};
+///
+/// sim::check!("two nodes agree", 0..20, |seed| {
+///     let mut world = sim::World::new(seed);
+///     let (a, b) = (world.add(Config::lan()), world.add(Config::lan()));
+///     world.keep(a, b);
+///     world.run_until(Duration::from_secs(1), |world| world.agreed(a, b)).expect("they agree");
+/// });
+/// ```
+// A macro, for it needs what catches a panic, reads the environment and prints: the caller has that, this crate has not.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __check {
+    ($name:expr, $seeds:expr, $body:expr $(,)?) => {{
+        let mut body = $body;
+        let alone = ::std::env::var("MESH_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
+        match alone {
+            Some(seed) => body(seed),
+            None => {
+                for seed in $seeds {
+                    let run = ::std::panic::AssertUnwindSafe(|| body(seed));
+                    if let Err(panic) = ::std::panic::catch_unwind(run) {
+                        ::std::eprintln!("{}: seed {seed} failed; run it alone with MESH_SEED={seed}", $name);
+                        ::std::panic::resume_unwind(panic);
+                    }
+                }
+            }
+        }
+    }};
+}

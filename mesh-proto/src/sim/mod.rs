@@ -1,0 +1,353 @@
+//! The simulator: any number of real machines on one virtual clock, and a network that can be hurt.
+
+mod check;
+mod driving;
+mod faults;
+mod log;
+mod look;
+mod network;
+mod node;
+mod running;
+mod stream;
+
+use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use alloc::vec::Vec;
+use core::cmp::{Ordering, Reverse};
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
+
+pub use crate::__check as check;
+pub use faults::{Direction, End};
+pub use log::{Happening, What};
+pub use look::{LinkEnd, LinkInfo};
+pub use node::{NodeName, Start, Stop};
+pub use running::TimedOut;
+pub use stream::StreamName;
+
+use crate::announcement::{Announcement, Vouched};
+use crate::chance::{Dice, Seed};
+use crate::config::Config;
+use crate::event::Event;
+use crate::id::{Incarnation, NodeId};
+use crate::machine::Mesh;
+use crate::rules::{Rules, Shipped};
+use crate::storage::{Heap, Storage};
+use crate::time::Now;
+
+use node::{Life, Node};
+use stream::{At, Stream};
+
+/// The port that every node listens on.
+const PORT: u16 = 7000;
+
+/// Machines, the streams between them, and one clock.
+#[derive(Clone)]
+pub struct World<S: Storage = Heap, R: Rules = Shipped> {
+    seed: u64,
+    rules: R,
+    dice: Dice,
+    now: Duration,
+    due: BinaryHeap<Reverse<Due>>,
+    /// The number of the next thing that is due: things of one moment happen in the order in which they were arranged.
+    arranged: u64,
+    nodes: Vec<Node<S, R>>,
+    hosts: BTreeMap<SocketAddr, usize>,
+    streams: Vec<Stream>,
+    /// Streams that are not over.
+    live: BTreeSet<usize>,
+    delay: Duration,
+    delays: BTreeMap<(usize, usize), Duration>,
+    jitter: Duration,
+    timer_jitter: Duration,
+    plane: Option<Vouched>,
+    /// From whom to whom nothing gets through.
+    holes: BTreeSet<(usize, usize)>,
+    /// The part of the network that each node is in.
+    parts: Vec<usize>,
+    log: Vec<Happening>,
+    log_limit: usize,
+    orders: Vec<What>,
+}
+
+/// Something that will happen.
+#[derive(Clone)]
+struct Due {
+    at: Duration,
+    number: u64,
+    job: Job,
+}
+
+#[derive(Clone)]
+enum Job {
+    /// What was sent to an end of a stream is there.
+    Arrive(usize, At),
+    /// The timer of a node rings, if it is still this one.
+    Timer(usize, u64),
+    /// A pause of a node is over, if it is still this one.
+    Resume(usize, u64),
+    /// An announcement of one node is there at another.
+    Hear { from: usize, to: usize, announcement: Announcement, vouched: Vouched },
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}
+
+impl World {
+    /// An empty world with the rules that ship, on tables from the heap.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self::with_rules(seed, Shipped)
+    }
+}
+
+impl<S: Storage, R: Rules> World<S, R> {
+    /// An empty world with these rules.
+    #[must_use]
+    pub fn with_rules(seed: u64, rules: R) -> Self {
+        Self {
+            seed,
+            rules,
+            dice: Dice::new(Seed::Number(seed)),
+            now: Duration::ZERO,
+            due: BinaryHeap::new(),
+            arranged: 0,
+            nodes: Vec::new(),
+            hosts: BTreeMap::new(),
+            streams: Vec::new(),
+            live: BTreeSet::new(),
+            delay: Duration::from_millis(1),
+            delays: BTreeMap::new(),
+            jitter: Duration::ZERO,
+            timer_jitter: Duration::ZERO,
+            plane: Some(Vouched::ByMember),
+            holes: BTreeSet::new(),
+            parts: Vec::new(),
+            log: Vec::new(),
+            log_limit: 1 << 16,
+            orders: Vec::new(),
+        }
+    }
+
+    /// Starts a node. Ids rise with the names: of two nodes the one that was added first decides (R2).
+    ///
+    /// # Panics
+    ///
+    /// If the configuration contradicts itself.
+    pub fn add(&mut self, config: Config) -> NodeName {
+        let number = u32::try_from(self.nodes.len() + 1).unwrap_or(u32::MAX);
+        let mut bytes = [0; 32];
+        let [a, b, c, d] = number.to_be_bytes();
+        bytes[..4].copy_from_slice(&[a, b, c, d]);
+        bytes[31] = 1;
+        self.add_with_id(config, NodeId::new(bytes))
+    }
+
+    /// Starts a node with this id.
+    ///
+    /// # Panics
+    ///
+    /// If the configuration contradicts itself.
+    pub fn add_with_id(&mut self, config: Config, id: NodeId) -> NodeName {
+        self.add_run(config, id, 1000)
+    }
+
+    /// Starts a second process with the key and the start number of this node, other bits, and its own address.
+    pub fn clone_of(&mut self, n: NodeName) -> NodeName {
+        let Node { config, id, start, .. } = self.nodes[n.0];
+        self.add_run(config, id, start)
+    }
+
+    fn add_run(&mut self, config: Config, id: NodeId, start: u64) -> NodeName {
+        let n = self.nodes.len();
+        let address = Self::address_of(n, 0);
+        let mesh = self.machine(config, id, start);
+        self.nodes.push(Node {
+            id,
+            config,
+            address,
+            start,
+            mesh,
+            life: Life::Running,
+            pauses: 0,
+            slept: Duration::ZERO,
+            stepped: 0,
+            cursor: Default::default(),
+            changes: Vec::new(),
+            wake_at: None,
+            timer: 0,
+            streams: Vec::new(),
+            by_link: BTreeMap::new(),
+            unread: Default::default(),
+            unheard: Default::default(),
+            next_delay: None,
+        });
+        self.parts.push(0);
+        self.hosts.insert(address, n);
+        self.begin(n);
+        NodeName(n)
+    }
+
+    /// What a new process does first.
+    fn begin(&mut self, n: usize) {
+        let run = self.nodes[n].mesh.incarnation();
+        self.note(n, What::Started(run));
+        self.step(n, Event::Tick);
+    }
+
+    fn machine(&mut self, config: Config, id: NodeId, start: u64) -> Mesh<S, R> {
+        let run = Incarnation::new(start, self.dice.below(u64::MAX));
+        let seed = Seed::Number(self.dice.below(u64::MAX));
+        match Mesh::with_rules(id, run, config, seed, self.rules.clone()) {
+            Ok(mesh) => mesh,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn address_of(n: usize, moves: u8) -> SocketAddr {
+        let [.., x, y] = (n + 1).to_be_bytes();
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, moves, x, y)), PORT)
+    }
+
+    /// Gives a node an address where it was never seen. Nobody is at the old one any more; its streams live on.
+    pub fn move_address(&mut self, n: NodeName) -> SocketAddr {
+        let old = self.nodes[n.0].address;
+        let moves = match old.ip() {
+            IpAddr::V4(ip) => ip.octets()[1],
+            IpAddr::V6(_) => 0,
+        };
+        let new = Self::address_of(n.0, moves.wrapping_add(1));
+        self.hosts.remove(&old);
+        self.hosts.insert(new, n.0);
+        self.nodes[n.0].address = new;
+        new
+    }
+
+    /// The seed that this world was made from.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The time since the world began.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// All nodes that were added.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeName> + use<S, R> {
+        (0..self.nodes.len()).map(NodeName)
+    }
+
+    /// The machine of a node; of one that was stopped, as it was then.
+    #[must_use]
+    pub fn mesh(&self, n: NodeName) -> &Mesh<S, R> {
+        &self.nodes[n.0].mesh
+    }
+
+    /// Who a node is.
+    #[must_use]
+    pub fn id(&self, n: NodeName) -> NodeId {
+        self.nodes[n.0].id
+    }
+
+    /// Where a node listens.
+    #[must_use]
+    pub fn address(&self, n: NodeName) -> SocketAddr {
+        self.nodes[n.0].address
+    }
+
+    /// What the clocks of a node say.
+    #[must_use]
+    pub fn reading(&self, n: NodeName) -> Now {
+        self.nodes[n.0].reading(self.now)
+    }
+
+    /// Sets how long everything takes from node to node: 1 ms unless set.
+    pub fn delay(&mut self, one_way: Duration) {
+        self.delay = one_way;
+    }
+
+    /// Sets how long it takes between these two.
+    pub fn delay_between(&mut self, a: NodeName, b: NodeName, one_way: Duration) {
+        self.delays.insert((a.0.min(b.0), a.0.max(b.0)), one_way);
+    }
+
+    /// Sets how long it takes on one stream.
+    pub fn delay_stream(&mut self, stream: StreamName, one_way: Duration) {
+        self.streams[stream.0].delay = Some(one_way);
+    }
+
+    /// Sets how long it takes on the stream that this node dials next, and on no other.
+    pub fn slow_next_dial(&mut self, a: NodeName, one_way: Duration) {
+        self.nodes[a.0].next_delay = Some(one_way);
+    }
+
+    /// Makes everything take longer by chance, by this at most. What is on one stream stays in order.
+    pub fn jitter(&mut self, most: Duration) {
+        self.jitter = most;
+    }
+
+    /// Makes timers ring later by chance, by this at most.
+    pub fn timer_jitter(&mut self, most: Duration) {
+        self.timer_jitter = most;
+    }
+
+    /// Sets how announcements arrive; `None` for not at all. Unless set, a member vouches for each.
+    pub fn announcements(&mut self, arrive: Option<Vouched>) {
+        self.plane = arrive;
+    }
+
+    /// Sets how many happenings the log keeps at least: 65,536 unless set.
+    pub fn keep_log(&mut self, happenings: usize) {
+        self.log_limit = happenings;
+    }
+
+    fn note(&mut self, n: usize, what: What) {
+        if self.log.len() >= self.log_limit.saturating_mul(2) {
+            let surplus = self.log.len() - self.log_limit;
+            self.log.drain(..surplus);
+        }
+        self.log.push(Happening { at: self.now, node: NodeName(n), what });
+    }
+
+    fn arrange(&mut self, at: Duration, job: Job) {
+        self.arranged += 1;
+        self.due.push(Reverse(Due { at, number: self.arranged, job }));
+    }
+
+    /// Fails with everything that tells why.
+    #[track_caller]
+    fn fail(&self, what: fmt::Arguments<'_>) -> ! {
+        panic!("{what}\n{}", self.report())
+    }
+}
+
+impl<S: Storage, R: Rules> fmt::Debug for World<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("seed", &self.seed)
+            .field("now", &self.now)
+            .field("nodes", &self.nodes.len())
+            .field("live streams", &self.live.len())
+            .finish_non_exhaustive()
+    }
+}
