@@ -140,6 +140,6 @@ on_both! {
 fn more_links_than_can_be_named_are_refused() {
     let limits = Limits { peers: 1 << 22, links_per_peer: 4, half_open: 1, ..config().limits };
     let made = Mesh::<mesh_proto::Heap>::new(ME, run(1, 1), Config { limits, ..config() }, Seed::Still);
-    let error = made.err().expect("the names do not suffice");
+    let error = made.expect_err("the names do not suffice");
     assert!(matches!(error, ConfigError::Capacity { room: 0x100_0000, .. }), "{error}");
 }
