@@ -126,6 +126,11 @@ impl<S: Storage, R: Rules> World<S, R> {
             self.note(n, order);
         }
         self.orders = orders;
+        if self.audits
+            && let Err(problem) = self.nodes[n].mesh.audit()
+        {
+            self.fail(format_args!("the machine of n{n} does not agree with itself: {problem}"));
+        }
         self.read_news(n);
         self.set_timer(n, wait);
         answer
@@ -178,7 +183,10 @@ impl<S: Storage, R: Rules> World<S, R> {
         let news: Vec<_> = self.nodes[n].mesh.news(&mut cursor).collect();
         self.nodes[n].cursor = cursor;
         for view in news {
-            self.nodes[n].changes.push((view.id, view.standing));
+            let changes = self.nodes[n].changes.entry(view.id).or_default();
+            if changes.last() != Some(&view.standing) {
+                changes.push(view.standing);
+            }
             self.note(n, What::News(view));
         }
     }

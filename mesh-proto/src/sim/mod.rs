@@ -17,6 +17,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
+#[doc(inline)]
 pub use crate::__check as check;
 pub use faults::{Direction, End};
 pub use log::{Happening, What};
@@ -40,6 +41,9 @@ use stream::{At, Stream};
 
 /// The port that every node listens on.
 const PORT: u16 = 7000;
+
+/// What [`World::nowhere`] gives.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), PORT);
 
 /// Machines, the streams between them, and one clock.
 #[derive(Clone)]
@@ -67,6 +71,7 @@ pub struct World<S: Storage = Heap, R: Rules = Shipped> {
     parts: Vec<usize>,
     log: Vec<Happening>,
     log_limit: usize,
+    audits: bool,
     orders: Vec<What>,
 }
 
@@ -142,6 +147,7 @@ impl<S: Storage, R: Rules> World<S, R> {
             parts: Vec::new(),
             log: Vec::new(),
             log_limit: 1 << 16,
+            audits: false,
             orders: Vec::new(),
         }
     }
@@ -190,7 +196,7 @@ impl<S: Storage, R: Rules> World<S, R> {
             slept: Duration::ZERO,
             stepped: 0,
             cursor: Default::default(),
-            changes: Vec::new(),
+            changes: BTreeMap::new(),
             wake_at: None,
             timer: 0,
             streams: Vec::new(),
@@ -198,6 +204,8 @@ impl<S: Storage, R: Rules> World<S, R> {
             unread: Default::default(),
             unheard: Default::default(),
             next_delay: None,
+            addresses: 1,
+            secret: 0,
         });
         self.parts.push(0);
         self.hosts.insert(address, n);
@@ -229,15 +237,31 @@ impl<S: Storage, R: Rules> World<S, R> {
     /// Gives a node an address where it was never seen. Nobody is at the old one any more; its streams live on.
     pub fn move_address(&mut self, n: NodeName) -> SocketAddr {
         let old = self.nodes[n.0].address;
-        let moves = match old.ip() {
-            IpAddr::V4(ip) => ip.octets()[1],
-            IpAddr::V6(_) => 0,
-        };
-        let new = Self::address_of(n.0, moves.wrapping_add(1));
         self.hosts.remove(&old);
-        self.hosts.insert(new, n.0);
+        let new = self.add_address(n);
         self.nodes[n.0].address = new;
         new
+    }
+
+    /// Gives a node one more address, at which it can be dialed too: a second interface, or a relay that leads to it.
+    pub fn add_address(&mut self, n: NodeName) -> SocketAddr {
+        let node = &mut self.nodes[n.0];
+        let address = Self::address_of(n.0, node.addresses);
+        node.addresses = node.addresses.wrapping_add(1);
+        self.hosts.insert(address, n.0);
+        address
+    }
+
+    /// An address from which nothing ever comes back. At all others that no node has, dials are refused.
+    #[must_use]
+    pub fn nowhere(&self) -> SocketAddr {
+        NOWHERE
+    }
+
+    /// Sets the secret of the mesh that a node believes to be in, 0 unless set. Between two with different ones the
+    /// acceptor ends the handshake at its first message.
+    pub fn secret(&mut self, n: NodeName, secret: u64) {
+        self.nodes[n.0].secret = secret;
     }
 
     /// The seed that this world was made from.
@@ -319,6 +343,11 @@ impl<S: Storage, R: Rules> World<S, R> {
     /// Sets how many happenings the log keeps at least: 65,536 unless set.
     pub fn keep_log(&mut self, happenings: usize) {
         self.log_limit = happenings;
+    }
+
+    /// From now on, holds every machine's tables against each other after each of its steps: slow, and thorough.
+    pub fn audit_every_step(&mut self) {
+        self.audits = true;
     }
 
     fn note(&mut self, n: usize, what: What) {
