@@ -163,7 +163,7 @@ impl<S: Storage, R: Rules> World<S, R> {
         }
     }
 
-    fn send_announcement(&mut self, n: usize, to: Audience, announcement: Announcement) {
+    pub(super) fn send_announcement(&mut self, n: usize, to: Audience, announcement: Announcement) {
         let Some(vouched) = self.plane else { return };
         let listeners = match to {
             Audience::Everyone => 0..self.nodes.len(),
