@@ -26,7 +26,7 @@ macro_rules! __check {
                 return body(seed);
             }
             for seed in seeds {
-                let run = ::std::panic::AssertUnwindSafe(|| body(seed));
+                let run = ::core::panic::AssertUnwindSafe(|| body(seed));
                 if let Err(panic) = ::std::panic::catch_unwind(run) {
                     ::std::eprintln!("{name}: seed {seed} failed; run it alone with MESH_SEED={seed}");
                     ::std::panic::resume_unwind(panic);
