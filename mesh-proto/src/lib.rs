@@ -85,6 +85,8 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+#[cfg(all(test, feature = "sim"))]
+extern crate std;
 
 mod action;
 mod announcement;
