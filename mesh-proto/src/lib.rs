@@ -6,6 +6,7 @@
 extern crate alloc;
 
 mod action;
+mod address;
 mod announcement;
 mod bounded;
 mod chance;

@@ -143,6 +143,7 @@ pub struct Mesh<S: Storage, R: Rules = Shipped> {
     pub(crate) announcing: Announcing,
     /// How many peers only hints speak of that nobody vouches for.
     pub(crate) hinted_peers: u32,
+    #[serde(with = "crate::address")]
     pub(crate) own_addresses: Vec<SocketAddr, MAX_OWN_ADDRESSES>,
     pub(crate) leaving: bool,
     pub(crate) stats: Stats,
