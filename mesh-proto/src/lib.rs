@@ -24,6 +24,7 @@ pub mod rules;
 pub mod sim;
 pub mod storage;
 mod time;
+pub mod trace;
 
 pub use action::Action;
 pub use announcement::{Announcement, AnnouncementKind, Audience, Cause, Vouched};
