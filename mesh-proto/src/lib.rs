@@ -89,6 +89,7 @@ extern crate alloc;
 extern crate std;
 
 mod action;
+mod address;
 mod announcement;
 mod bounded;
 mod chance;
@@ -106,6 +107,7 @@ pub mod rules;
 pub mod sim;
 pub mod storage;
 mod time;
+pub mod trace;
 
 pub use action::Action;
 pub use announcement::{Announcement, AnnouncementKind, Audience, Cause, Vouched};
