@@ -2,16 +2,17 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use crate::bounded::push_newest;
 use crate::event::{Proof, Route};
 use crate::frame::{Hello, PathClass, Welcome};
 use crate::id::{Incarnation, LinkId};
+use crate::machine::Mesh;
 use crate::machine::candidates::Origin;
 use crate::machine::ending::{How, Witness};
 use crate::machine::link::{Link, Phase, Side};
 use crate::machine::peer::Rank;
 use crate::machine::pulse::Pulse;
 use crate::machine::turn::{Answer, Unable};
-use crate::machine::{MAX_OWN_ADDRESSES, Mesh};
 use crate::reason::{Reason, Refusal};
 use crate::rules::{Clause, Rules};
 use crate::storage::{Array, Index, Slot, Storage};
@@ -60,11 +61,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let from_there = self.unproven(same_source).count();
         if from_there >= limits.half_open_per_source as usize && self.rules.holds(Clause::RoomPerSource) {
             self.give_way_half_open(same_source);
-        } else if self.half_open.len() >= limits.half_open as usize {
-            if !self.rules.holds(Clause::RandomGivesWay) {
-                return Answer::Unable(Unable::LinksFull);
-            }
-            self.give_way_half_open(|_| true);
+        } else if self.half_open.len() >= limits.half_open as usize
+            && !(self.rules.holds(Clause::RandomGivesWay) && self.give_way_half_open(|_| true))
+        {
+            self.stats.no_room_for_link += 1;
+            return Answer::Unable(Unable::LinksFull);
         }
         let until = self.clock.after(self.config.handshake_within);
         let Some(slot) = self.add_link(|id| Link::accepted(id, from, class, until)) else {
@@ -175,7 +176,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if proof.peer == self.me && self.rules.holds(Clause::OwnIdRefused) {
             let reason =
                 if hello.incarnation == self.incarnation { Reason::OwnSelf } else { Reason::Conflict };
-            self.stats.met_own_id += 1;
+            if reason == Reason::Conflict {
+                self.stats.met_clone += 1;
+            } else {
+                self.stats.met_self += 1;
+            }
             self.refuse(slot, reason);
             return;
         }
@@ -201,6 +206,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 }
             },
         };
+        if known.is_none() || !self.rules.holds(Clause::EvidenceBeforeBounds) {
+            self.take_evidence(peer, hello);
+        }
         self.leave_half_open(slot);
         if let Some(link) = self.links.get_mut(slot) {
             link.peer = Some(peer);
@@ -215,9 +223,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// The acceptor's welcome, at the dialer: with it the link is admitted.
     pub(crate) fn welcome_read(&mut self, slot: Slot, welcome: &Welcome) {
         let Some(link) = self.links.get_mut(slot) else { return };
+        let tag = link.proof.map(|proof| proof.tag);
         let own = link.proof.is_none_or(|proof| proof.peer == self.me);
-        let Some(peer) = link.peer.filter(|_| !own || !self.rules.holds(Clause::OwnIdRefused)) else {
-            self.end_quietly(slot, Reason::ProtocolError);
+        let sound = !own && welcome.hello.lost.iter().all(|loss| Some(loss.tag) != tag);
+        let Some(peer) = link.peer.filter(|_| sound || !self.rules.holds(Clause::OwnIdRefused)) else {
+            self.protocol_error(slot);
             return;
         };
         link.doubted_there = welcome.doubt;
@@ -261,8 +271,6 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 if let Some(peer) = self.peers.get_mut(slot) {
                     peer.incarnation = Some(hello.incarnation);
                 }
-                // Nothing ends by them here, but they are noted, and told no more.
-                self.losses_read(slot, &hello.lost);
             }
             Run::Same => self.losses_read(slot, &hello.lost),
             Run::Newer => self.renew(slot, hello.incarnation),
@@ -300,10 +308,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// Lets a link in.
     fn admit(&mut self, slot: Slot, place: Slot, hello: &Hello) {
         let now = self.clock;
-        // Before the evidence was taken; a run that is not the known one by now is a doubtful one.
-        if !self.rules.holds(Clause::EvidenceBeforeBounds) {
-            self.take_evidence(place, hello);
-        }
+        // The evidence was taken: a run that is not the known one by now is a doubtful one.
         let doubtful = self.run(place, hello.incarnation) == Run::Doubtful;
         let detect_within = self.agreed_knob(hello);
         if !self.rules.holds(Clause::NewcomerWaits) {
@@ -320,7 +325,6 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let order = peer.next_order;
         peer.next_order = order.wrapping_add(1);
         peer.kept_there = hello.keep;
-        let has_lost = !peer.losses.is_empty();
         let Some(link) = self.links.get_mut(slot) else { return };
         let round_trip = link.proof.map(|proof| proof.round_trip).unwrap_or_default();
         let measured =
@@ -333,8 +337,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         link.pulse = Some(Pulse::new(now, detect_within, self.config.probe_floor, measured));
         link.stable_at = Some(now.after(self.config.stable_after));
         link.grace_used = false;
-        // What was lost since the hello went out is not in it.
-        link.owes.lost = has_lost && matches!(link.side, Side::Dialed);
+        let side = link.side;
         if doubtful {
             self.stats.doubts += 1;
             link.owes.doubted = matches!(link.side, Side::Dialed);
@@ -347,7 +350,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if !doubtful && !link.doubted_there {
             self.begin_session(place);
         }
-        self.arrived(place);
+        self.arrived(place, side);
         self.touch(slot);
         self.review(place);
     }
@@ -358,22 +361,23 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if let Some(peer) = self.peers.get_mut(place) {
             peer.session = true;
             peer.used = now;
-            peer.redial.paused = false;
+            peer.redial.lift_pause(now);
         }
         self.is_met(place);
     }
 
-    /// An attempt has led to a link: the dials beside it are not needed.
-    fn arrived(&mut self, place: Slot) {
+    /// A dial has led to a link: the attempt is over, and the dials beside it are not needed. Whether a link that was
+    /// accepted ends the attempt too depends on the kind of way it goes, and is seen when the peer is reviewed.
+    fn arrived(&mut self, place: Slot, side: Side) {
         if !self.rules.holds(Clause::OneAttempt) {
             return;
         }
-        if let Some(peer) = self.peers.get_mut(place) {
+        if let (Side::Dialed, Some(peer)) = (side, self.peers.get_mut(place)) {
             peer.redial.attempt = None;
             peer.redial.asked = None;
+            self.waiting.remove(&mut self.peers, place);
+            self.abandon_dials(place);
         }
-        self.waiting.remove(&mut self.peers, place);
-        self.abandon_dials(place);
     }
 
     /// The smaller of both knobs. One below what this node can probe by counts as that.
@@ -424,7 +428,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         })
     }
 
-    fn give_way_half_open(&mut self, wanted: impl Fn(&Link) -> bool) {
+    /// Ends a random one of the unproven links that are `wanted`; `false` if there is none.
+    fn give_way_half_open(&mut self, wanted: impl Fn(&Link) -> bool) -> bool {
         let many = self.unproven(&wanted).count();
         let drawn = usize::try_from(self.dice.below(many as u64)).unwrap_or(0);
         let victim = self.unproven(&wanted).nth(drawn);
@@ -432,17 +437,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.stats.gave_way_half_open += 1;
             self.end_quietly(victim, Reason::Refused(Refusal::Full));
         }
+        victim.is_some()
     }
 
     fn remember_own(&mut self, address: SocketAddr) {
         if self.own_addresses.contains(&address) {
             return;
         }
-        if self.own_addresses.len() == MAX_OWN_ADDRESSES {
-            self.own_addresses.remove(0);
-        }
-        // There is room now: the list was full at most.
-        let _: Result<(), SocketAddr> = self.own_addresses.push(address);
+        push_newest(&mut self.own_addresses, address);
     }
 
     /// Takes note of where a peer is said to be.
@@ -460,8 +462,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     fn name_peer(&mut self, slot: Slot, id: crate::id::NodeId) {
         if let Some(peer) = self.peers.get_mut(slot) {
             peer.id = Some(id);
-            // The index has a place for every peer.
-            let _: Result<(), crate::storage::Full> = self.by_id.insert(id.prefix(), slot);
+            let placed = self.by_id.insert(id.prefix(), slot);
+            debug_assert!(placed.is_ok(), "the index has a place for every peer");
         }
         self.changed(slot);
     }

@@ -92,6 +92,13 @@ impl Redial {
         }
     }
 
+    /// The peer came by itself: what made this side leave it alone is over.
+    pub(crate) fn lift_pause(&mut self, now: Instant) {
+        if core::mem::take(&mut self.paused) {
+            self.not_before = now;
+        }
+    }
+
     /// The caller wants it: a pause ends.
     pub(crate) fn resume(&mut self, now: Instant) {
         self.paused = false;

@@ -44,13 +44,13 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let of_use = link.stable_at.is_none();
         let admitted = link.is_admitted();
         let tag = link.proof.map(|proof| proof.tag);
+        // A dial that was never ordered needs no order to close.
+        let never_ordered = link.owes.dial;
         let known_there = admitted || link.may_be_admitted_there() || matches!(phase, Phase::Draining { .. });
         let probe_time = link.pulse.as_ref().map_or(self.config.probe_floor, super::Pulse::probe_time);
         if link.is_ended() {
             return;
         }
-        // Nobody has heard of a dial that was not handed out yet: there is nothing to close.
-        let how = if link.owes.dial { How::Gone } else { how };
         if attempt {
             self.settle_dial(hinted);
         } else if matches!(side, Side::Accepted) {
@@ -68,10 +68,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                     peer.ended = Some(reason);
                 }
             }
-            if attempt && reason != Reason::Abandoned && reason != Reason::Duplicate {
-                if let Some(address) = remote {
-                    self.dial_failed(place, address);
-                }
+            if let Some(address) =
+                remote.filter(|_| attempt && reason != Reason::Abandoned && reason != Reason::Duplicate)
+            {
+                self.dial_failed(place, address);
             }
         }
         if how == How::Drain {
@@ -95,7 +95,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             link.owes =
                 Owes { close: link.owes.close.or(close), refused, end: Some(reason), ..Owes::default() };
         }
-        if how == How::Gone {
+        if how == How::Gone || never_ordered {
             self.ready.remove(&mut self.links, slot);
             self.remove_link(slot);
         } else {
@@ -110,9 +110,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// A link ended, or a dial failed, by the system's word.
     pub(crate) fn closed(&mut self, id: LinkId, error: SystemError) {
-        // A deadline of the same step may have ended it: then the order to close it has nothing left to close.
-        let ended = |slot: &Slot| self.links.get(*slot).is_some_and(|link| link.id == id && link.is_ended());
-        if let Some(slot) = id.slot().filter(ended) {
+        if let Some(slot) = id
+            .slot()
+            .filter(|slot| self.links.get(*slot).is_some_and(|link| link.id == id && link.is_ended()))
+        {
+            // It went by itself before the order to close it was given: there is nothing to close any more.
             self.ready.remove(&mut self.links, slot);
             self.remove_link(slot);
             return;
@@ -189,8 +191,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// Ends every link of a peer that is admitted or about to be.
     pub(crate) fn end_links(&mut self, place: Slot, reason: Reason, how: How) {
         for link in self.collect(place, |link| link.is_admitted() || link.is_attempt()) {
-            let how = if self.links.get(link).is_some_and(Link::is_admitted) { how } else { How::Cut };
-            self.end_link(link, reason, how, Witness::Both);
+            if self.links.get(link).is_some_and(Link::is_admitted) {
+                self.end_link(link, reason, how, Witness::Both);
+            } else {
+                self.end_quietly(link, Reason::Abandoned);
+            }
         }
     }
 

@@ -42,6 +42,7 @@ pub(crate) struct Link {
     /// The kind of way: at first as this end sees it, then the worse of both views.
     pub(crate) class: PathClass,
     /// Where the other end is: what was dialed, or where the stream came from.
+    #[serde(with = "crate::address")]
     pub(crate) remote: Option<SocketAddr>,
     /// Whose it is, or should be.
     pub(crate) peer: Option<Slot>,
@@ -108,12 +109,6 @@ pub(crate) struct Owes {
     pub(crate) end: Option<Reason>,
 }
 
-impl Owes {
-    pub(crate) fn anything(&self) -> bool {
-        *self != Self::default()
-    }
-}
-
 impl Link {
     pub(crate) fn dialed(id: LinkId, route: Route, peer: Slot, until: Instant) -> Self {
         Self {
@@ -169,6 +164,12 @@ impl Link {
     /// Whether the other end may have admitted it, or be about to, though this end has not.
     pub(crate) const fn may_be_admitted_there(&self) -> bool {
         matches!((self.side, self.phase), (Side::Dialed, Phase::Proven { .. }))
+    }
+
+    /// Whether something of what it owes can go out now: losses wait until the link is admitted.
+    pub(crate) fn is_ready(&self) -> bool {
+        let lost = self.owes.lost && self.is_admitted();
+        Owes { lost, ..self.owes } != Owes::default()
     }
 
     /// Whether only the order to close it is left.

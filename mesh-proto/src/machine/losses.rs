@@ -1,17 +1,17 @@
 //! Positive evidence: what a node has lost it tells, and whoever reads it believes it at once (R5).
 
+use crate::bounded::push_newest;
 use crate::frame::{Loss, Losses, Tags};
 use crate::id::LinkTag;
 use crate::machine::Mesh;
 use crate::machine::ending::{How, Witness};
-use crate::machine::link::Link;
 use crate::reason::Reason;
 use crate::rules::{Clause, Rules};
 use crate::storage::{Slot, Storage};
 
 impl<S: Storage, R: Rules> Mesh<S, R> {
-    /// A link is gone here, and its other end may not know: every other link of the peer owes the news. The list is
-    /// bounded; the oldest that does not fit is left to probes.
+    /// A link is gone here, and its other end may not know: every other link of the peer owes the news, one whose
+    /// hello is out as soon as it is admitted. The list is bounded; the oldest that does not fit is left to probes.
     pub(crate) fn add_loss(&mut self, slot: Slot, tag: LinkTag, reason: Reason) {
         if !self.rules.holds(Clause::LossesAreTold) {
             return;
@@ -20,13 +20,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if peer.losses.iter().any(|loss| loss.tag == tag) {
             return;
         }
-        if peer.losses.is_full() {
-            peer.losses.remove(0);
+        if push_newest(&mut peer.losses, Loss { tag, reason }).is_some() {
             self.stats.losses_untold += 1;
         }
-        // There is room now: the list was full at most.
-        let _: Result<(), Loss> = peer.losses.push(Loss { tag, reason });
-        for other in self.collect(slot, Link::is_admitted) {
+        for other in self.collect(slot, |link| link.is_admitted() || link.may_be_admitted_there()) {
             if let Some(link) = self.links.get_mut(other) {
                 link.owes.lost = true;
             }
@@ -52,9 +49,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
             if let Some(peer) = self.peers.get_mut(slot) {
                 peer.losses.retain(|own| own.tag != loss.tag);
-                if !peer.to_note.contains(&loss.tag) && !peer.to_note.is_full() {
-                    // There is room: that was looked at.
-                    let _: Result<(), LinkTag> = peer.to_note.push(loss.tag);
+                if !peer.to_note.contains(&loss.tag) {
+                    push_newest(&mut peer.to_note, loss.tag);
                 }
             }
         }

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
+use crate::bounded::push_newest;
 use crate::explain::{Chosen, Past};
 use crate::frame::{Losses, Tags};
 use crate::id::{Incarnation, NodeId};
@@ -26,6 +27,7 @@ pub(crate) struct Peer {
     /// `None` until somebody was met at the address that is to be kept.
     pub(crate) id: Option<NodeId>,
     /// The address that is to be kept, whoever is there.
+    #[serde(with = "crate::address")]
     pub(crate) kept_at: Option<SocketAddr>,
     /// Whether this side keeps the session.
     pub(crate) kept_here: bool,
@@ -158,11 +160,7 @@ impl Peer {
     }
 
     pub(crate) fn remember(&mut self, past: Past) {
-        if self.past.is_full() {
-            self.past.remove(0);
-        }
-        // There is room now: the list was full at most.
-        let _: Result<(), Past> = self.past.push(past);
+        push_newest(&mut self.past, past);
     }
 }
 

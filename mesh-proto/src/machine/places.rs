@@ -22,8 +22,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
         let slot = self.peers.insert(Peer::new(id, self.clock)).ok()?;
         if let Some(id) = id {
-            // The index has a place for every peer.
-            let _: Result<(), crate::storage::Full> = self.by_id.insert(id.prefix(), slot);
+            let placed = self.by_id.insert(id.prefix(), slot);
+            debug_assert!(placed.is_ok(), "the index has a place for every peer");
         }
         let [memory, _, _] = &mut self.by_use;
         memory.push_back(&mut self.peers, slot);
@@ -35,7 +35,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// remembered gives way to anything but another memory; so does anything that was not used for a long pause.
     fn who_gives_way(&self, newcomer: Rank) -> Option<Slot> {
         let now = self.clock;
-        for (rank, chain) in Rank::GIVING_WAY.iter().zip(&self.by_use) {
+        for (rank, chain) in
+            Rank::GIVING_WAY.iter().zip(&self.by_use).take(if newcomer == Rank::Memory { 1 } else { 3 })
+        {
             let idlest = chain.head().filter(|slot| {
                 let Some(peer) = self.peers.get(*slot) else { return false };
                 let long_idle =

@@ -43,8 +43,10 @@ pub struct Stats {
     pub doubts: u64,
     /// Keys that were seen to live twice.
     pub conflicts: u64,
-    /// Hellos with this node's own id.
-    pub met_own_id: u64,
+    /// Hellos with this node's own id and run: dials to itself.
+    pub met_self: u64,
+    /// Hellos with this node's own id and another run: its key lives twice.
+    pub met_clone: u64,
     /// Gaps that the node noticed by itself.
     pub gaps: u64,
     /// Gaps that the system told.

@@ -190,7 +190,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// that a driver that stops half way finds the rest.
     fn perform_one(&mut self, slot: Slot, perform: &mut impl FnMut(Action<'_>)) -> bool {
         let Some(link) = self.links.get_mut(slot) else { return false };
-        let (id, owes) = (link.id, &mut link.owes);
+        let (id, admitted, owes) = (link.id, link.is_admitted(), &mut link.owes);
         let frame = if core::mem::take(&mut owes.dial) {
             let class = link.class;
             let expected = link.peer.and_then(|peer| self.peers.get(peer)?.id);
@@ -212,7 +212,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         } else if core::mem::take(&mut owes.noted) {
             let peer = link.peer;
             Frame::Noted(peer.map_or_else(Tags::new, |peer| self.take_noted(peer)))
-        } else if core::mem::take(&mut owes.lost) {
+        } else if admitted && core::mem::take(&mut owes.lost) {
             let peer = link.peer;
             Frame::Lost(
                 peer.and_then(|peer| self.peers.get(peer))

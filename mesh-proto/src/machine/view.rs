@@ -394,14 +394,15 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             doubted: _,
             cleared: _,
             noted: _,
-            lost: _,
+            lost,
             pong: _,
             ping: _,
             close: _,
             end: _,
         } = owes;
-        // Nothing after a drain.
-        row.flag(owes.anything());
+        // Nothing after a drain, but for losses that wait until the link is let in.
+        row.flag(*lost);
+        row.flag(link.is_ready());
     }
 }
 

@@ -175,8 +175,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         self.forget_address(slot);
         if let Some(peer) = self.peers.get_mut(slot) {
             peer.kept_at = Some(address);
-            // The index has a place for every peer.
-            let _: Result<(), crate::storage::Full> = self.by_address.insert(address_key(address), slot);
+            let placed = self.by_address.insert(address_key(address), slot);
+            debug_assert!(placed.is_ok(), "the index has a place for every peer");
         }
     }
 

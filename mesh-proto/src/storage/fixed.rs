@@ -18,7 +18,6 @@ impl<const PEERS: usize, const LINKS: usize> Storage for Fixed<PEERS, LINKS> {
     type Peers<T: Plain> = heapless::Vec<T, PEERS>;
     type Links<T: Plain> = heapless::Vec<T, LINKS>;
     type Index = FixedIndex<PEERS>;
-    type LinkIndex = FixedIndex<LINKS>;
 
     const PEERS: Option<usize> = Some(PEERS);
     const LINKS: Option<usize> = Some(LINKS);

@@ -23,7 +23,6 @@ impl Storage for Heap {
     type Peers<T: Plain> = Vec<T>;
     type Links<T: Plain> = Vec<T>;
     type Index = HeapIndex;
-    type LinkIndex = HeapIndex;
 
     const PEERS: Option<usize> = None;
     const LINKS: Option<usize> = None;

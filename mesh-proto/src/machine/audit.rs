@@ -1,0 +1,117 @@
+//! What must hold between any two events, read off the tables: for tests, simulations and fuzzers.
+
+use alloc::format;
+use alloc::string::String;
+
+use crate::machine::Mesh;
+use crate::machine::link::{Phase, Side};
+use crate::machine::peer::Rank;
+use crate::rules::Rules;
+use crate::storage::{Index, Storage};
+
+impl<S: Storage, R: Rules> Mesh<S, R> {
+    /// Whether all that is counted, chained and indexed agrees with what there is, and every bound is kept.
+    ///
+    /// # Errors
+    ///
+    /// What does not agree. That is a bug in this crate.
+    pub fn audit(&self) -> Result<(), String> {
+        let limits = &self.config.limits;
+
+        check(self.peers.len() <= limits.peers as usize, || format!("{} peers", self.peers.len()))?;
+        check(self.links.len() as u64 <= limits.links(), || format!("{} links", self.links.len()))?;
+
+        let mut in_flight = 0;
+        let mut hinted = 0;
+        let mut open = 0;
+        let mut attached = 0_i64;
+        for (slot, link) in self.links.iter() {
+            let what = |problem: &str| format!("link {:?} at {slot:?} {problem}: {link:?}", link.id);
+            check(link.id.slot() == Some(slot), || what("is not where its name says"))?;
+            in_flight += u32::from(link.is_attempt());
+            hinted += u32::from(link.is_attempt() && link.hinted);
+            let half_open = matches!(link.side, Side::Accepted)
+                && matches!(link.phase, Phase::Shaking { .. } | Phase::Proven { .. });
+            open += usize::from(half_open);
+            check(half_open == self.half_open.contains(&slot), || {
+                what("is counted wrong among the half-open ones")
+            })?;
+            check(!link.is_admitted() || link.pulse.is_some(), || what("has no pulse"))?;
+            check(!link.is_ended() || link.owes.end.is_some(), || what("ended and nobody is told"))?;
+            check(!link.is_ready() || self.ready.contains(&self.links, slot), || {
+                what("owes and is not ready")
+            })?;
+            let timed =
+                link.deadline().is_none_or(|at| self.link_timers.at(slot).is_some_and(|timer| timer <= at));
+            check(timed, || what("has a deadline and no timer"))?;
+            match link.peer {
+                Some(peer) => {
+                    attached += 1;
+                    let siblings = self.links_of(peer).any(|(place, _)| place == slot);
+                    check(siblings, || what("is not among its peer's links"))?;
+                }
+                None => check(!link.is_admitted(), || what("is admitted and has no peer"))?,
+            }
+        }
+        check(in_flight == self.budget.in_flight, || {
+            format!("{in_flight} dials, {} counted", self.budget.in_flight)
+        })?;
+        check(hinted == self.budget.hinted, || {
+            format!("{hinted} hinted dials, {} counted", self.budget.hinted)
+        })?;
+        check(in_flight <= limits.dials_in_flight, || format!("{in_flight} dials in flight"))?;
+        check(open == self.half_open.len(), || {
+            format!("{open} half-open, {} counted", self.half_open.len())
+        })?;
+        check(open <= limits.half_open as usize, || format!("{open} half-open"))?;
+
+        let mut named = 0;
+        let mut kept_at = 0;
+        let mut by_hint = 0;
+        let mut ranked = [0_usize; 3];
+        for (slot, peer) in self.peers.iter() {
+            let what = |problem: &str| format!("peer {:?} at {slot:?} {problem}: {peer:?}", peer.id);
+            named += usize::from(peer.id.is_some());
+            kept_at += usize::from(peer.kept_at.is_some());
+            by_hint += u32::from(peer.only_hinted);
+            attached -= i64::try_from(peer.links.len()).unwrap_or(i64::MAX);
+            check(peer.id.is_none_or(|id| self.find(&id) == Some(slot)), || {
+                what("is not found by its name")
+            })?;
+            check(peer.rank == peer.rank_now(), || what("has an old rank"))?;
+            check(self.by_change.contains(&self.peers, slot), || what("is not among the changes"))?;
+            let admitted = self.links_of(slot).filter(|(_, link)| link.is_admitted()).count();
+            check(admitted <= limits.links_per_peer as usize, || what("has too many links"))?;
+            check(self.links_of(slot).count() <= super::MAX_SIBLINGS, || {
+                what("has more links than can be looked at")
+            })?;
+            let deadline = self.outlook().deadline(slot);
+            let timed = deadline.is_none_or(|at| self.peer_timers.at(slot).is_some_and(|timer| timer <= at));
+            check(timed, || what("has a deadline and no timer"))?;
+            match peer.rank {
+                Rank::Memory => ranked[0] += 1,
+                Rank::Loose => ranked[1] += 1,
+                Rank::Wished => ranked[2] += 1,
+                Rank::Kept => {}
+            }
+        }
+        check(attached == 0, || format!("{attached} links too many say that they have a peer"))?;
+        check(named == self.by_id.len(), || format!("{named} names, {} indexed", self.by_id.len()))?;
+        check(kept_at == self.by_address.len(), || {
+            format!("{kept_at} addresses, {} indexed", self.by_address.len())
+        })?;
+        check(by_hint == self.hinted_peers, || {
+            format!("{by_hint} hinted peers, {} counted", self.hinted_peers)
+        })?;
+        let chained = [0, 1, 2].map(|rank: usize| self.by_use.get(rank).map_or(0, |chain| chain.len()));
+        check(ranked.map(|count| count as u64) == chained.map(|count| count as u64), || {
+            format!("{ranked:?} by rank, {chained:?} chained")
+        })?;
+        let most = self.by_use.iter().map(|chain| chain.iter(&self.peers).count());
+        check(most.eq(ranked), || String::from("a chain of ranks is broken"))
+    }
+}
+
+fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what()) }
+}

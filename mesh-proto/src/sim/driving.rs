@@ -1,0 +1,223 @@
+//! How a machine is driven: as any driver does it, one event at a time.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use crate::announcement::{Announcement, Audience, Vouched};
+use crate::event::{Batch, Event, Route, Routes};
+use crate::frame::{Frame, PathClass};
+use crate::id::LinkId;
+use crate::machine::{Answer, Unable};
+use crate::reason::SystemError;
+use crate::rules::Rules;
+use crate::sim::node::Life;
+use crate::sim::stream::{At, State, Stream, StreamEnd};
+use crate::sim::{Job, NodeName, StreamName, What, World};
+use crate::storage::Storage;
+use crate::time::Wait;
+
+impl<S: Storage, R: Rules> World<S, R> {
+    /// Tells a node something, now.
+    ///
+    /// # Panics
+    ///
+    /// If the node does not run.
+    pub fn tell(&mut self, n: NodeName, event: Event<'static>) -> Answer {
+        assert!(self.nodes[n.0].life == Life::Running, "{n} does not run: nothing can be told to it");
+        if let Event::Closed { link, .. } = &event
+            && let Some((stream, at)) = self.nodes[n.0].by_link.get(link).copied()
+        {
+            self.drop_end(stream, at, State::Closed);
+        }
+        self.step(n.0, event)
+    }
+
+    /// Tells `a` to keep a session with `b`, and where that is.
+    pub fn keep(&mut self, a: NodeName, b: NodeName) -> Answer {
+        let (peer, routes) = (self.id(b), self.routes_to(b));
+        self.tell(a, Event::Keep { peer, routes })
+    }
+
+    /// Tells `a` to dial `b` now.
+    pub fn dial(&mut self, a: NodeName, b: NodeName) -> Answer {
+        let (peer, routes) = (self.id(b), self.routes_to(b));
+        self.tell(a, Event::Seek { peer, routes })
+    }
+
+    /// The one direct way to where a node is.
+    #[must_use]
+    pub fn routes_to(&self, n: NodeName) -> Routes {
+        [Route::direct(self.address(n))].into_iter().collect()
+    }
+
+    /// Gives a node a frame as if it had come on this stream just now.
+    ///
+    /// # Panics
+    ///
+    /// If the node does not run, or never had a name for this stream.
+    pub fn inject(&mut self, n: NodeName, stream: StreamName, frame: Frame) {
+        let link = self.links_at(n, stream).next();
+        let Some(link) = link else { self.fail(format_args!("{n} has no name for {stream}")) };
+        let frames = Vec::from([frame]).into();
+        self.tell(n, Event::Frames { link, frames });
+    }
+
+    /// Lets a node accept a stream from nowhere, on which nothing will ever come.
+    ///
+    /// # Errors
+    ///
+    /// What the machine says if it does not want it.
+    pub fn accept_stranger(&mut self, n: NodeName, from: SocketAddr) -> Result<LinkId, Unable> {
+        let link = self.tell(n, Event::Incoming { from: Some(from), class: PathClass::Direct }).link()?;
+        let nobody = StreamEnd::new(None, State::Gone, None);
+        let end = StreamEnd::new(Some(n.0), State::Open, Some(link));
+        let to = self.address(n);
+        self.add_stream(from, to, PathClass::Direct, [nobody, end]);
+        Ok(link)
+    }
+
+    /// Lets a node hear this announcement now, as if it came from whoever is at these routes.
+    pub fn announce(&mut self, n: NodeName, from: &[Route], announcement: Announcement, vouched: Vouched) {
+        let routes = from.iter().copied().collect();
+        self.tell(n, Event::Heard { announcement, routes, vouched });
+    }
+
+    /// Puts a stream into the tables, under the names that its ends have.
+    pub(super) fn add_stream(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        class: PathClass,
+        ends: [StreamEnd; 2],
+    ) -> usize {
+        let stream = self.streams.len();
+        for (end, at) in ends.iter().zip([At::Dialer, At::Acceptor]) {
+            if let (Some(node), Some(link)) = (end.node, end.link) {
+                self.nodes[node].streams.push(stream);
+                self.nodes[node].by_link.insert(link, (stream, at));
+            }
+        }
+        let tag = self.fresh_tag(stream);
+        self.streams.push(Stream { tag, class, to, from, delay: None, ends, retired: false });
+        self.live.insert(stream);
+        stream
+    }
+
+    /// One step of a driver: an event in, the orders carried out, the deadline remembered.
+    pub(super) fn step(&mut self, n: usize, event: Event<'static>) -> Answer {
+        let mut orders = core::mem::take(&mut self.orders);
+        let node = &mut self.nodes[n];
+        let now = node.reading(self.now);
+        // What is logged is what was told, so it is lent to the machine.
+        let lent = if let Event::Frames { link, frames } = &event {
+            Event::Frames { link: *link, frames: Batch::from(&**frames) }
+        } else {
+            event.clone()
+        };
+        let turn = node.mesh.handle(now, lent);
+        let answer = turn.answer();
+        let wait = turn.carry_out(|action| orders.push(What::ordered(action)));
+        self.note(n, What::Told(event));
+        if let Answer::Unable(why) = answer {
+            self.note(n, What::Unable(why));
+        }
+        for order in orders.drain(..) {
+            self.perform(n, &order);
+            self.note(n, order);
+        }
+        self.orders = orders;
+        if self.audits
+            && let Err(problem) = self.nodes[n].mesh.audit()
+        {
+            self.fail(format_args!("the machine of n{n} does not agree with itself: {problem}"));
+        }
+        self.read_news(n);
+        self.set_timer(n, wait);
+        answer
+    }
+
+    fn perform(&mut self, n: usize, order: &What) {
+        match order {
+            What::Dials { link, route, .. } => self.open_stream(n, *link, *route),
+            What::Sends { link, frame } => match self.nodes[n].by_link.get(link).copied() {
+                Some((stream, at)) => self.send_frame(n, stream, at, frame.clone()),
+                None => {
+                    self.fail(format_args!("n{n} sends {frame:?} on link {link}, which it does not have"))
+                }
+            },
+            What::Closes { link, .. } => match self.nodes[n].by_link.get(link).copied() {
+                Some((stream, at)) => self.hang_up(stream, at, SystemError::Ended),
+                None => self.fail(format_args!("n{n} closes link {link}, which it does not have")),
+            },
+            What::Announces { to, announcement, .. } => self.send_announcement(n, *to, *announcement),
+            What::Told(_)
+            | What::Unable(_)
+            | What::News(_)
+            | What::Started(_)
+            | What::Stopped(_)
+            | What::Frozen(_)
+            | What::Suspended(_)
+            | What::Resumed
+            | What::ClockStepped(_)
+            | What::StreamLost(_) => {}
+        }
+    }
+
+    pub(super) fn send_announcement(&mut self, n: usize, to: Audience, announcement: Announcement) {
+        let Some(vouched) = self.plane else { return };
+        let listeners = match to {
+            Audience::Everyone => 0..self.nodes.len(),
+            Audience::One(address) => match self.hosts.get(&address) {
+                Some(one) => *one..*one + 1,
+                None => return,
+            },
+        };
+        for to in listeners.filter(|to| *to != n) {
+            let at = self.now + self.time_between(n, to);
+            self.arrange(at, Job::Hear { from: n, to, announcement, vouched });
+        }
+    }
+
+    fn read_news(&mut self, n: usize) {
+        let mut cursor = self.nodes[n].cursor;
+        let news: Vec<_> = self.nodes[n].mesh.news(&mut cursor).collect();
+        self.nodes[n].cursor = cursor;
+        for view in news {
+            let changes = self.nodes[n].changes.entry(view.id).or_default();
+            if changes.last() != Some(&view.standing) {
+                changes.push(view.standing);
+            }
+            self.note(n, What::News(view));
+        }
+    }
+
+    fn set_timer(&mut self, n: usize, wait: Wait) {
+        let node = &self.nodes[n];
+        let Wait::Until(at) = wait else {
+            self.nodes[n].wake_at = None;
+            self.nodes[n].timer += 1;
+            return;
+        };
+        if node.wake_at == Some(at) {
+            return;
+        }
+        let awake = node.reading(self.now).awake;
+        if at <= awake {
+            self.fail(format_args!("n{n} must wait until {at:?}, which is not ahead of {awake:?}"));
+        }
+        let rings = self.now + at.since(awake) + self.dice.up_to(self.timer_jitter);
+        let node = &mut self.nodes[n];
+        node.wake_at = Some(at);
+        node.timer += 1;
+        let timer = node.timer;
+        self.arrange(rings, Job::Timer(n, timer));
+    }
+
+    pub(super) fn ring(&mut self, n: usize, timer: u64) {
+        let node = &mut self.nodes[n];
+        if node.timer == timer && node.life == Life::Running {
+            node.wake_at = None;
+            self.step(n, Event::Tick);
+        }
+    }
+}

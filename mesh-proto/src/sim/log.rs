@@ -1,0 +1,146 @@
+//! What happened in a world, in order.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::action::Action;
+use crate::announcement::{Announcement, Audience, Cause};
+use crate::event::{Event, Route};
+use crate::frame::Frame;
+use crate::id::{Incarnation, LinkId, NodeId};
+use crate::machine::Unable;
+use crate::news::PeerView;
+use crate::reason::Reason;
+use crate::sim::{NodeName, Stop, StreamName};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Happening {
+    /// When, since the world began.
+    pub at: Duration,
+    /// To whom, or by whom.
+    pub node: NodeName,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum What {
+    /// The machine was told this.
+    Told(Event<'static>),
+    /// It could not do what it was told to.
+    Unable(Unable),
+    /// It ordered a dial.
+    Dials {
+        /// The name of the link.
+        link: LinkId,
+        /// Where to.
+        route: Route,
+        /// Who should be there.
+        expected: Option<NodeId>,
+    },
+    /// It ordered a frame to be sent.
+    Sends {
+        /// On which link.
+        link: LinkId,
+        /// The frame.
+        frame: Frame,
+    },
+    /// It ordered a link to be closed.
+    Closes {
+        /// Which.
+        link: LinkId,
+        /// Why.
+        reason: Reason,
+    },
+    /// It ordered an announcement.
+    Announces {
+        /// Whom to tell.
+        to: Audience,
+        /// What.
+        announcement: Announcement,
+        /// Why.
+        cause: Cause,
+    },
+    /// Its news told this.
+    News(PeerView),
+    /// The node was started, as this run.
+    Started(Incarnation),
+    /// The node was stopped.
+    Stopped(Stop),
+    /// The process of the node stands still for this long.
+    Frozen(Duration),
+    /// The host of the node sleeps for this long.
+    Suspended(Duration),
+    /// The node runs again.
+    Resumed,
+    /// One clock of the node jumped by so many microseconds.
+    ClockStepped(i64),
+    /// A stream of the node died at this end.
+    StreamLost(StreamName),
+}
+
+impl What {
+    pub(super) fn ordered(action: Action<'_>) -> Self {
+        match action {
+            Action::Dial { link, route, expected } => Self::Dials { link, route, expected },
+            Action::Send { link, frame } => Self::Sends { link, frame: frame.clone() },
+            Action::Close { link, reason } => Self::Closes { link, reason },
+            Action::Announce { to, announcement, cause } => Self::Announces { to, announcement, cause },
+        }
+    }
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>12} {}  ", Seconds(self.at), self.node)?;
+        match &self.what {
+            What::Told(event) => match event {
+                Event::Frames { link, frames } => write!(f, "< {link} {:?}", &**frames),
+                Event::Incoming { .. }
+                | Event::Connected { .. }
+                | Event::Proven { .. }
+                | Event::Closed { .. }
+                | Event::Heard { .. }
+                | Event::Tick
+                | Event::Wake(_)
+                | Event::Keep { .. }
+                | Event::KeepAt { .. }
+                | Event::Seek { .. }
+                | Event::Forget { .. }
+                | Event::ForgetAt { .. }
+                | Event::Expel { .. }
+                | Event::Leave => write!(f, "< {event:?}"),
+            },
+            What::Unable(why) => write!(f, "> unable: {why}"),
+            What::Dials { link, route, .. } => write!(f, "> {link} dial {}", route.address),
+            What::Sends { link, frame } => write!(f, "> {link} {frame:?}"),
+            What::Closes { link, reason } => write!(f, "> {link} close: {reason}"),
+            What::Announces { to, announcement, cause } => {
+                write!(f, "> announce {:?} to {to:?}: {cause:?}", announcement.kind)
+            }
+            What::News(view) => write!(
+                f,
+                "= {:?} {:?} kept here {} there {} conflict {}",
+                view.id, view.standing, view.kept_here, view.kept_there, view.conflict
+            ),
+            What::Started(run) => write!(f, "! started as run {} with bits {:x}", run.start, run.bits),
+            What::Stopped(stop) => write!(f, "! stopped: {stop:?}"),
+            What::Frozen(span) => write!(f, "! frozen for {span:?}"),
+            What::Suspended(span) => write!(f, "! suspended for {span:?}"),
+            What::Resumed => f.write_str("! runs again"),
+            What::ClockStepped(micros) => write!(f, "! clock stepped by {micros} us"),
+            What::StreamLost(stream) => write!(f, "! {stream} died here"),
+        }
+    }
+}
+
+/// A time in seconds, with all its microseconds.
+pub(super) struct Seconds(pub(super) Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>5}.{:06}", self.0.as_secs(), self.0.subsec_micros())
+    }
+}

@@ -1,0 +1,3 @@
+//! lost_events
+
+pub(crate) const TABLE: &[(&str, crate::Clause)] = &[];

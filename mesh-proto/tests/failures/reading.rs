@@ -1,0 +1,3 @@
+//! reading
+
+pub(crate) const TABLE: &[(&str, crate::Clause)] = &[];

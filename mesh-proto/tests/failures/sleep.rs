@@ -1,0 +1,3 @@
+//! sleep
+
+pub(crate) const TABLE: &[(&str, crate::Clause)] = &[];

@@ -1,0 +1,3 @@
+//! strangers
+
+pub(crate) const TABLE: &[(&str, crate::Clause)] = &[];

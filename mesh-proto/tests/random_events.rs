@@ -1,0 +1,274 @@
+//! Events that no reasonable world would send, by thousands of seeds: the promises of the interface hold all the same,
+//! and both kinds of tables do the same.
+
+use core::time::Duration;
+extern crate alloc;
+use alloc::collections::BTreeMap;
+use core::net::SocketAddr;
+
+use mesh_proto::{
+    Action, Announcement, AnnouncementKind, Batch, Config, Event, Fixed, Frame, Heap, Hello, Incarnation,
+    Instant, Limits, LinkId, LinkTag, Loss, Losses, Mesh, NodeId, Now, PathClass, Proof, Reason, Refusal,
+    Route, Routes, Seed, SystemError, Tags, Vouched, Wait, Wake, Welcome, storage::Storage,
+};
+
+const PEERS: u32 = 3;
+type InPlace = Fixed<3, 14>;
+
+/// What became of each link that was ever named: exactly one of the three.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fate {
+    Live,
+    OrderedClosed,
+    ReportedLost,
+}
+
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+
+    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+        from[usize::try_from(self.below(from.len() as u64)).expect("a small number")].clone()
+    }
+}
+
+fn config() -> Config {
+    let limits = Limits {
+        peers: PEERS,
+        links_per_peer: 2,
+        half_open: 4,
+        half_open_per_source: 3,
+        incoming_per_second: 40,
+        dials_in_flight: 4,
+        dials_per_second: 6,
+    };
+    Config { idle_after: Some(Duration::from_secs(60)), limits, ..Config::loopback() }
+}
+
+fn address(number: u64) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1 + (number % 5) as u8], 7000))
+}
+
+fn node(number: u64) -> NodeId {
+    NodeId::new([(number % 6) as u8; 32])
+}
+
+fn reason(dice: &mut Dice) -> Reason {
+    dice.pick(&[
+        Reason::Left,
+        Reason::Forgotten,
+        Reason::Silent,
+        Reason::Superseded,
+        Reason::Duplicate,
+        Reason::Restarted,
+        Reason::Refused(Refusal::Full),
+        Reason::Refused(Refusal::WrongMesh),
+        Reason::OwnSelf,
+        Reason::Conflict,
+        Reason::ProtocolError,
+        Reason::Idle,
+        Reason::Shutdown,
+        Reason::System(SystemError::Reset),
+    ])
+}
+
+fn hello(dice: &mut Dice) -> Hello {
+    let lost: Losses = (0..dice.below(4))
+        .map(|_| Loss { tag: LinkTag::new(dice.below(40)), reason: reason(dice) })
+        .collect();
+    Hello {
+        incarnation: Incarnation::new(dice.below(3), dice.below(2)),
+        detect_within: dice.pick(&[
+            Duration::ZERO,
+            Duration::from_millis(2500),
+            Duration::from_secs(10),
+            Duration::MAX,
+        ]),
+        class: dice.pick(&[PathClass::Direct, PathClass::Relayed]),
+        keep: dice.below(2) == 0,
+        lost,
+    }
+}
+
+fn frame(dice: &mut Dice) -> Frame {
+    match dice.below(16) {
+        0..=2 => Frame::Hello(hello(dice)),
+        3..=5 => Frame::Welcome(Welcome { hello: hello(dice), doubt: dice.below(4) == 0 }),
+        6 => Frame::Refused(reason(dice)),
+        7 => Frame::Ping { nonce: dice.pick(&[0, 1, 2, u32::MAX]) },
+        8..=10 => Frame::Pong { nonce: dice.pick(&[1, 1, 2, 3, 0, u32::MAX]) },
+        11 => Frame::Lost(hello(dice).lost),
+        12 => Frame::Noted((0..dice.below(8)).map(|_| LinkTag::new(dice.below(40))).collect::<Tags>()),
+        13 => Frame::Doubted,
+        14 => Frame::Cleared,
+        _ => Frame::Close(reason(dice)),
+    }
+}
+
+fn routes(dice: &mut Dice) -> Routes {
+    (0..dice.below(3))
+        .map(|_| Route {
+            address: address(dice.below(5)),
+            class: dice.pick(&[PathClass::Direct, PathClass::Relayed]),
+        })
+        .collect()
+}
+
+fn event<'a>(dice: &mut Dice, links: &[LinkId], frames: &'a mut Vec<Frame>) -> Event<'a> {
+    let link = |dice: &mut Dice| dice.pick(links);
+    let peer = node(dice.below(6));
+    match dice.below(if links.is_empty() { 12 } else { 40 }) {
+        0 | 1 => Event::Incoming {
+            from: (dice.below(4) > 0).then(|| address(dice.below(5))),
+            class: PathClass::Direct,
+        },
+        2 => Event::Heard {
+            announcement: Announcement {
+                node: peer,
+                incarnation: Incarnation::new(dice.below(3), dice.below(2)),
+                kind: dice.pick(&[
+                    AnnouncementKind::Hail,
+                    AnnouncementKind::Answer,
+                    AnnouncementKind::Farewell,
+                ]),
+            },
+            routes: routes(dice),
+            vouched: dice.pick(&[Vouched::ByMember, Vouched::ByNobody]),
+        },
+        3 => Event::Tick,
+        4 => Event::Wake(dice.pick(&[Wake::Suspended, Wake::Frozen, Wake::Moved])),
+        5 | 6 => Event::Keep { peer, routes: routes(dice) },
+        7 => Event::KeepAt { route: Route::direct(address(dice.below(5))) },
+        8 => Event::Seek { peer, routes: routes(dice) },
+        9 => Event::Forget { peer },
+        10 => Event::ForgetAt { address: address(dice.below(5)) },
+        11 => Event::Expel { peer },
+        12..=16 => Event::Connected { link: link(dice) },
+        17..=23 => {
+            let proof = Proof {
+                peer,
+                tag: LinkTag::new(dice.below(40)),
+                round_trip: dice.pick(&[Duration::ZERO, Duration::from_millis(800), Duration::MAX]),
+            };
+            Event::Proven { link: link(dice), proof }
+        }
+        24..=27 => Event::Closed {
+            link: link(dice),
+            error: dice.pick(&[SystemError::Reset, SystemError::Other(-1)]),
+        },
+        _ => {
+            *frames = (0..1 + dice.below(3)).map(|_| frame(dice)).collect();
+            Event::Frames { link: link(dice), frames: Batch::from(frames.as_slice()) }
+        }
+    }
+}
+
+/// One life of a machine, told by what it ordered.
+fn life<S: Storage>(seed: u64, steps: u32) -> Vec<String> {
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut mesh: Mesh<S> = Mesh::new(node(2), Incarnation::new(1, 1), config(), Seed::Number(seed))
+        .expect("the configuration is sound");
+    let (mut awake, mut elapsed) = (0_u64, 0_u64);
+    let mut fates: BTreeMap<LinkId, Fate> = BTreeMap::new();
+    let mut told = Vec::new();
+    let mut frames = Vec::new();
+    let mut due = None;
+    for step in 0..steps {
+        let span = match dice.below(10) {
+            0..=4 => dice.below(50_000),
+            5..=7 => dice.below(2_000_000),
+            8 => due.map_or(0, |due: u64| due.saturating_sub(awake)),
+            _ => dice.below(40_000_000),
+        };
+        awake += span;
+        elapsed += span + if dice.below(60) == 0 { dice.below(100_000_000) } else { 0 };
+        let now = Now::new(Instant::from_micros(awake), Instant::from_micros(elapsed));
+        let links: Vec<LinkId> = fates.keys().rev().take(12).copied().collect();
+        let event = if step + 1 == steps && dice.below(4) == 0 {
+            Event::Leave
+        } else {
+            event(&mut dice, &links, &mut frames)
+        };
+        if let Event::Closed { link, .. } = event {
+            // Only the first end of a link is one; a driver has no stream left to report after it.
+            fates.entry(link).and_modify(|fate| {
+                if *fate == Fate::Live {
+                    *fate = Fate::ReportedLost
+                }
+            });
+        }
+        let turn = mesh.handle(now, event.clone());
+        let answer = turn.answer();
+        if let Ok(link) = answer.link() {
+            assert_eq!(fates.insert(link, Fate::Live), None, "seed {seed}: {link} was named twice");
+        }
+        let mut orders = Vec::new();
+        let mut wait = Wait::Forever;
+        if dice.below(20) == 0 {
+            // A driver that stops half way finds the rest at the next turn.
+            drop(turn);
+        } else {
+            wait = turn.carry_out(|action| {
+                match action {
+                    Action::Dial { link, .. } => {
+                        assert_eq!(
+                            fates.insert(link, Fate::Live),
+                            None,
+                            "seed {seed}: {link} was named twice"
+                        );
+                    }
+                    Action::Close { link, .. } => {
+                        let before = fates.insert(link, Fate::OrderedClosed);
+                        assert_eq!(
+                            before,
+                            Some(Fate::Live),
+                            "seed {seed}: {link} is closed though it is not live"
+                        );
+                    }
+                    Action::Send { link, .. } => {
+                        assert_eq!(
+                            fates.get(&link),
+                            Some(&Fate::Live),
+                            "seed {seed}: {link} is sent to though it is not live"
+                        );
+                    }
+                    Action::Announce { .. } => {}
+                }
+                orders.push(format!("{action:?}"));
+            });
+            if let Wait::Until(at) = wait {
+                assert!(
+                    at > now.awake,
+                    "seed {seed}, step {step}: a hot loop: {at:?} at {:?} after {event:?}",
+                    now.awake
+                );
+                due = Some(at.as_micros());
+            }
+        }
+        if let Err(problem) = mesh.audit() {
+            panic!("seed {seed}, step {step}, after {event:?}: {problem}");
+        }
+        told.push(format!("{now:?} {answer:?} {orders:?} {wait:?}"));
+    }
+    told
+}
+
+#[test]
+fn random_events_keep_every_promise() {
+    for seed in 0..20_000 {
+        life::<Heap>(seed, 120);
+    }
+}
+
+#[test]
+fn random_events_do_the_same_on_both_kinds_of_tables() {
+    for seed in 0..500 {
+        assert_eq!(life::<Heap>(seed, 150), life::<InPlace>(seed, 150), "seed {seed}");
+    }
+}
