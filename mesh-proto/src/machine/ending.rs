@@ -51,6 +51,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if link.is_ended() {
             return;
         }
+        // Nobody has heard of a dial that was not handed out yet: there is nothing to close.
+        let how = if link.owes.dial { How::Gone } else { how };
         if attempt {
             self.settle_dial(hinted);
         } else if matches!(side, Side::Accepted) {
@@ -110,11 +112,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// A link ended, or a dial failed, by the system's word.
     pub(crate) fn closed(&mut self, id: LinkId, error: SystemError) {
-        if let Some(slot) = id
-            .slot()
-            .filter(|slot| self.links.get(*slot).is_some_and(|link| link.id == id && link.is_ended()))
-        {
-            // It went by itself before the order to close it was given: there is nothing to close any more.
+        // A deadline of the same step may have ended it: then the order to close it has nothing left to close.
+        let ended = |slot: &Slot| self.links.get(*slot).is_some_and(|link| link.id == id && link.is_ended());
+        if let Some(slot) = id.slot().filter(ended) {
             self.ready.remove(&mut self.links, slot);
             self.remove_link(slot);
             return;

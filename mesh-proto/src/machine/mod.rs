@@ -21,6 +21,8 @@ mod pulse;
 mod reading;
 mod stats;
 mod turn;
+#[cfg(feature = "sim")]
+pub(crate) mod view;
 mod waking;
 mod wishes;
 
@@ -373,8 +375,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Phase::Draining { reason, .. } => self.drained_in_vain(slot, reason),
             Phase::Ended { .. } => {}
         }
-        if let Some(peer) = peer {
-            self.review(peer);
+        // What falls due at the same moment is all in before anything is made of it, so that the places in the table,
+        // by which such deadlines are ordered, decide nothing.
+        if let Some(slot) = peer
+            && let Some(peer) = self.peers.get_mut(slot)
+        {
+            peer.unsettled = true;
+            let placed = self.peer_timers.lower(slot, now);
+            debug_assert!(placed.is_ok(), "the table of timers has a place for every peer");
         }
     }
 
@@ -392,6 +400,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// Looks at a peer after something about it changed: which link stays, what holds, whether to dial, when next.
     pub(crate) fn review(&mut self, slot: Slot) {
+        if let Some(peer) = self.peers.get_mut(slot) {
+            peer.unsettled = false;
+        }
         let chosen = self.settle(slot);
         self.publish(slot, chosen);
         self.pursue(slot);
