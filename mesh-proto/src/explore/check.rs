@@ -106,9 +106,12 @@ impl<R: Rules> World<R> {
     fn judge_runs(&self, node: usize) -> Result<(), Violation> {
         let believed = |end: &&End| end.node == node && end.holds() && !end.doubts;
         for (at, stream) in self.streams.iter().enumerate() {
+            if self.leaving == Some(stream.tag) {
+                continue;
+            }
             for end in stream.ends.iter().filter(believed) {
                 let far = far_of(stream, end);
-                for other in &self.streams[..at] {
+                for other in self.streams[..at].iter().filter(|other| self.leaving != Some(other.tag)) {
                     for second in other.ends.iter().filter(believed) {
                         let far_too = far_of(other, second);
                         if far.node == far_too.node && far.run != far_too.run {

@@ -35,6 +35,8 @@ pub(super) struct World<R: Rules> {
     born: u64,
     /// The link whose welcome is being read: until that is done nobody knows whether it was let in.
     welcomed: Option<LinkTag>,
+    /// The link of whose end a node is being told.
+    pub(super) leaving: Option<LinkTag>,
     rules: R,
 }
 
@@ -143,6 +145,7 @@ impl<R: Rules> World<R> {
             faults: case.faults,
             born: 0,
             welcomed: None,
+            leaving: None,
             rules,
         };
         let config = case.config();
@@ -383,9 +386,30 @@ impl<R: Rules> World<R> {
     fn lose(&mut self, index: usize, end: usize, log: Log<'_>) -> Result<(), Violation> {
         let node = self.streams[index].ends[end].node;
         let Some(link) = self.streams[index].ends[end].link else { return Ok(()) };
+        self.tell_closed(index, end, node, link, SystemError::Reset, log)
+    }
+
+    /// Tells a machine that a stream has ended.
+    fn tell_closed(
+        &mut self,
+        index: usize,
+        end: usize,
+        node: usize,
+        link: LinkId,
+        error: SystemError,
+        log: Log<'_>,
+    ) -> Result<(), Violation> {
+        // What is due is done first, while the link is still there.
+        let first = self.nodes[node].due.is_some_and(|at| at <= self.now);
+        if !first {
+            self.streams[index].end_at(end, None);
+        }
+        self.leaving = Some(self.streams[index].tag);
+        self.feed(node, Event::Closed { link, error }, log)?;
+        self.leaving = None;
         self.streams[index].end_at(end, None);
         self.forget_name(node, link);
-        self.feed(node, Event::Closed { link, error: SystemError::Reset }, log)
+        Ok(())
     }
 
     fn restart(
@@ -432,9 +456,7 @@ impl<R: Rules> World<R> {
         match item {
             Item::Proof => self.feed(node, Event::Proven { link, proof }, log),
             Item::Gone(error) => {
-                stream.end_at(end, None);
-                self.forget_name(node, link);
-                self.feed(node, Event::Closed { link, error }, log)
+                self.tell_closed(index, end, node, link, error, log)
             }
             Item::Record(frames) => {
                 if end == ACCEPTOR && matches!(frames.first(), Some(Frame::Hello(_))) {

@@ -271,8 +271,6 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 if let Some(peer) = self.peers.get_mut(slot) {
                     peer.incarnation = Some(hello.incarnation);
                 }
-                // Nothing ends by them here, but they are noted, and told no more.
-                self.losses_read(slot, &hello.lost);
             }
             Run::Same => self.losses_read(slot, &hello.lost),
             Run::Newer => self.renew(slot, hello.incarnation),

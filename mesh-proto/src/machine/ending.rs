@@ -51,8 +51,6 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if link.is_ended() {
             return;
         }
-        // Nobody has heard of a dial that was not handed out yet: there is nothing to close.
-        let how = if link.owes.dial { How::Gone } else { how };
         if attempt {
             self.settle_dial(hinted);
         } else if matches!(side, Side::Accepted) {

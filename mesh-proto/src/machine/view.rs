@@ -401,8 +401,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             close: _,
             end: _,
         } = owes;
-        // After a drain nothing is owed but losses that wait until the link is admitted.
+        // Nothing after a drain, but for losses that wait until the link is let in.
         row.flag(*lost);
+        row.flag(link.is_ready());
     }
 }
 
