@@ -417,15 +417,16 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let lost = peer.lost_carrier.take();
         let was_up = matches!(peer.standing, Standing::Up { .. });
         if let Standing::Up { .. } = standing {
+            let of_several = matches!(
+                peer.ended,
+                Some(crate::reason::Reason::Duplicate | crate::reason::Reason::Superseded)
+            );
             if let Some(chosen) = chosen {
                 peer.chosen = chosen;
+            } else if was_up && usable == 1 && lost.is_some() && of_several {
+                peer.chosen = crate::explain::Chosen::DeciderChose;
             } else if standing != peer.standing && usable == 1 {
-                peer.chosen = match peer.ended {
-                    Some(crate::reason::Reason::Duplicate | crate::reason::Reason::Superseded) if was_up => {
-                        crate::explain::Chosen::DeciderChose
-                    }
-                    Some(_) | None => crate::explain::Chosen::Only,
-                };
+                peer.chosen = crate::explain::Chosen::Only;
             }
         }
         if standing != peer.standing {
