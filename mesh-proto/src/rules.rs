@@ -84,6 +84,10 @@ clauses! {
     LifePerLink,
     /// R8: a silent link dies.
     SilenceIsDeath,
+    /// R8: the smaller of both ends' knobs counts at both.
+    SmallerKnob,
+    /// R8: a probe that runs out makes a link suspect, and does not end it.
+    RunOutIsNotDeath,
     /// R8: a probe waits three round trips.
     ProbeFromRoundTrip,
     /// R8: any frame makes a probe wait longer.

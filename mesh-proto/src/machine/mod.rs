@@ -417,8 +417,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let carrier = self.carrier(slot).and_then(|carrier| self.links.get(carrier)).map(|link| link.id);
         let usable = self.links_of(slot).filter(|(_, link)| link.is_usable()).count();
         let now = self.clock;
+        let derived = self.rules.holds(Clause::TargetIsDerived);
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let standing = match (carrier, peer.incarnation) {
+            // The weakened rule goes on pointing at the link that was told first.
+            (Some(_), Some(_)) if !derived && matches!(peer.standing, Standing::Up { .. }) => peer.standing,
             (Some(link), Some(incarnation)) => Standing::Up { link, incarnation },
             (None, _) | (_, None) if peer.session => {
                 Standing::Away { reason: peer.ended.unwrap_or(crate::reason::Reason::Silent) }
@@ -432,15 +435,16 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let lost = peer.lost_carrier.take();
         let was_up = matches!(peer.standing, Standing::Up { .. });
         if let Standing::Up { .. } = standing {
+            let of_several = matches!(
+                peer.ended,
+                Some(crate::reason::Reason::Duplicate | crate::reason::Reason::Superseded)
+            );
             if let Some(chosen) = chosen {
                 peer.chosen = chosen;
+            } else if was_up && usable == 1 && lost.is_some() && of_several {
+                peer.chosen = crate::explain::Chosen::DeciderChose;
             } else if standing != peer.standing && usable == 1 {
-                peer.chosen = match peer.ended {
-                    Some(crate::reason::Reason::Duplicate | crate::reason::Reason::Superseded) if was_up => {
-                        crate::explain::Chosen::DeciderChose
-                    }
-                    Some(_) | None => crate::explain::Chosen::Only,
-                };
+                peer.chosen = crate::explain::Chosen::Only;
             }
         }
         if standing != peer.standing {
