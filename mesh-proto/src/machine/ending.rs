@@ -231,7 +231,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             // The answer may lie unread: this node was not there to read it.
             link.grace_used = true;
             pulse.wait_longer(now);
-        } else if dead && silence_kills {
+        } else if dead && !silence_kills {
+            pulse.forget_silence(now);
+        } else if dead {
             self.end_link(slot, Reason::Silent, How::Cut, Witness::HereOnly);
             return;
         } else if ran_out {

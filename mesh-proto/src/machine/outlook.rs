@@ -2,8 +2,9 @@
 
 use crate::config::Config;
 use crate::frame::PathClass;
+use crate::id::NodeId;
 use crate::machine::dialing::{ABREAST, Asked, earliest};
-use crate::machine::link::{Link, Phase};
+use crate::machine::link::{Link, Phase, Side};
 use crate::machine::{Links, Mesh, Peers, Waiting};
 use crate::reason::Reason;
 use crate::rules::{Clause, Rules};
@@ -17,6 +18,7 @@ pub(crate) struct Outlook<'m, S: Storage, R> {
     pub(crate) waiting: &'m Chain<Waiting>,
     pub(crate) config: &'m Config,
     pub(crate) rules: &'m R,
+    pub(crate) me: NodeId,
     pub(crate) leaving: bool,
 }
 
@@ -43,7 +45,8 @@ impl<'m, S: Storage, R: Rules> Outlook<'m, S, R> {
             return (more && !self.waiting.contains(self.peers, slot)).then_some(attempt.next_at);
         }
         let wanted = peer.kept_here || peer.session || peer.redial.asked.is_some();
-        (wanted && !self.leaving && self.attempt_helps(slot, &survey)).then_some(peer.redial.not_before)
+        let may = self.rules.holds(Clause::BothMayDial) || peer.id.is_none_or(|id| self.me < id);
+        (wanted && may && !self.leaving && self.attempt_helps(slot, &survey)).then_some(peer.redial.not_before)
     }
 
     /// Whether a link that a dial could lead to would be better than what there is.
@@ -61,7 +64,11 @@ impl<'m, S: Storage, R: Rules> Outlook<'m, S, R> {
     pub(crate) fn survey(&self, slot: Slot) -> Survey {
         let mut survey = Survey { healthy: None, under_way: 0 };
         let dial_suspects = self.rules.holds(Clause::SuspectsAreDialed);
+        let any_serves = self.rules.holds(Clause::AnyLinkServes);
         for (_, link) in self.links_of(slot) {
+            if matches!(link.side, Side::Accepted) && !any_serves {
+                continue;
+            }
             // A close for lack of use is asked for, not done: until it is answered the link may come back.
             let asks_to_end = matches!(link.phase, Phase::Draining { reason: Reason::Idle, .. });
             if link.is_attempt() {
@@ -108,6 +115,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             waiting: &self.waiting,
             config: &self.config,
             rules: &self.rules,
+            me: self.me,
             leaving: self.leaving,
         }
     }

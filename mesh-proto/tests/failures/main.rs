@@ -8,6 +8,7 @@ extern crate alloc;
 mod duplicates;
 mod lost_events;
 mod reading;
+mod scene;
 mod sleep;
 mod strangers;
 mod table;
