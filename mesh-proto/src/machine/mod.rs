@@ -335,7 +335,6 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             waiting: &self.waiting,
             config: &self.config,
             rules: &self.rules,
-            me: self.me,
             leaving: self.leaving,
         };
         self.peer_timers.first(|slot| outlook.deadline(slot))

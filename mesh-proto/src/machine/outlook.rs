@@ -2,7 +2,6 @@
 
 use crate::config::Config;
 use crate::frame::PathClass;
-use crate::id::NodeId;
 use crate::machine::dialing::{ABREAST, Asked, earliest};
 use crate::machine::link::{Link, Phase, Side};
 use crate::machine::{Links, Mesh, Peers, Waiting};
@@ -18,7 +17,6 @@ pub(crate) struct Outlook<'m, S: Storage, R> {
     pub(crate) waiting: &'m Chain<Waiting>,
     pub(crate) config: &'m Config,
     pub(crate) rules: &'m R,
-    pub(crate) me: NodeId,
     pub(crate) leaving: bool,
 }
 
@@ -45,8 +43,7 @@ impl<'m, S: Storage, R: Rules> Outlook<'m, S, R> {
             return (more && !self.waiting.contains(self.peers, slot)).then_some(attempt.next_at);
         }
         let wanted = peer.kept_here || peer.session || peer.redial.asked.is_some();
-        let may = self.rules.holds(Clause::BothMayDial) || peer.id.is_none_or(|id| self.me < id);
-        (wanted && may && !self.leaving && self.attempt_helps(slot, &survey)).then_some(peer.redial.not_before)
+        (wanted && !self.leaving && self.attempt_helps(slot, &survey)).then_some(peer.redial.not_before)
     }
 
     /// Whether a link that a dial could lead to would be better than what there is.
@@ -115,7 +112,6 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             waiting: &self.waiting,
             config: &self.config,
             rules: &self.rules,
-            me: self.me,
             leaving: self.leaving,
         }
     }
