@@ -34,9 +34,9 @@ macro_rules! clauses {
 
 clauses! {
     /// R1: what comes over a link whose other end is not proven says nothing of any peer.
-    IdentityFirst,
-    /// R1: who is proven but not let in says nothing either.
     NothingBeforeAdmission,
+    /// R1: who is proven but not let in says nothing either.
+    ProvenIsNotAdmitted,
     /// R1: ids are compared whole.
     WholeIds,
     /// R1: when half-open room is full, a random one of the unproven ones gives way.
@@ -89,6 +89,10 @@ clauses! {
     LifePerLink,
     /// R8: a silent link dies.
     SilenceIsDeath,
+    /// R8: the smaller of both ends' knobs counts at both.
+    SmallerKnob,
+    /// R8: a probe that runs out makes a link suspect, and does not end it.
+    RunOutIsNotDeath,
     /// R8: a probe waits three round trips.
     ProbeFromRoundTrip,
     /// R8: any frame makes a probe wait longer.

@@ -388,6 +388,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// The smaller of both knobs. One below what this node can probe by counts as that.
     fn agreed_knob(&self, hello: &Hello) -> core::time::Duration {
+        if !self.rules.holds(Clause::SmallerKnob) {
+            return self.config.detect_within;
+        }
         let least = self.config.probe_floor.saturating_mul(2);
         self.config.detect_within.min(hello.detect_within.max(least))
     }

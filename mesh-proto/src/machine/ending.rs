@@ -221,6 +221,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let now = self.clock;
         let grace = self.late && self.rules.holds(Clause::LateStepGrace);
         let silence_kills = self.rules.holds(Clause::SilenceIsDeath);
+        let run_out_kills = !self.rules.holds(Clause::RunOutIsNotDeath);
         let pings = self.rules.holds(Clause::PingsBeforeDeath);
         let Some(link) = self.links.get_mut(slot) else { return };
         let (peer, stable) = (link.peer, link.stable_at.is_some_and(|at| at <= now));
@@ -231,11 +232,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             // The answer may lie unread: this node was not there to read it.
             link.grace_used = true;
             pulse.wait_longer(now);
-        } else if dead && !silence_kills {
-            pulse.forget_silence(now);
-        } else if dead {
+        } else if (dead && silence_kills) || (ran_out && run_out_kills) {
             self.end_link(slot, Reason::Silent, How::Cut, Witness::HereOnly);
             return;
+        } else if dead {
+            // The weakened rule lets it live on.
+            pulse.forget_silence(now);
         } else if ran_out {
             pulse.run_out();
         }

@@ -397,8 +397,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let carrier = self.carrier(slot).and_then(|carrier| self.links.get(carrier)).map(|link| link.id);
         let usable = self.links_of(slot).filter(|(_, link)| link.is_usable()).count();
         let now = self.clock;
+        let derived = self.rules.holds(Clause::TargetIsDerived);
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let standing = match (carrier, peer.incarnation) {
+            // The weakened rule goes on pointing at the link that was told first.
+            (Some(_), Some(_)) if !derived && matches!(peer.standing, Standing::Up { .. }) => peer.standing,
             (Some(link), Some(incarnation)) => Standing::Up { link, incarnation },
             (None, _) | (_, None) if peer.session => {
                 Standing::Away { reason: peer.ended.unwrap_or(crate::reason::Reason::Silent) }

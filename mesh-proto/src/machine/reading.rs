@@ -62,11 +62,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             (Phase::Draining { .. }, _, Frame::Close(reason)) => self.close_read(slot, *reason),
             (Phase::Draining { .. } | Phase::Ended { .. }, _, _) => {}
             (Phase::Dialing { .. } | Phase::Shaking { .. }, _, _)
-                if !self.rules.holds(Clause::IdentityFirst) =>
+                if !self.rules.holds(Clause::NothingBeforeAdmission) =>
             {
                 self.read_unproven(frame);
             }
-            (Phase::Proven { .. }, _, _) if !self.rules.holds(Clause::NothingBeforeAdmission) => {
+            (Phase::Proven { .. }, _, _) if !self.rules.holds(Clause::ProvenIsNotAdmitted) => {
                 self.read_unadmitted(slot, frame);
             }
             (Phase::Dialing { .. } | Phase::Shaking { .. } | Phase::Proven { .. }, _, _) => {
