@@ -42,6 +42,7 @@ pub(crate) struct Link {
     /// The kind of way: at first as this end sees it, then the worse of both views.
     pub(crate) class: PathClass,
     /// Where the other end is: what was dialed, or where the stream came from.
+    #[serde(with = "crate::address")]
     pub(crate) remote: Option<SocketAddr>,
     /// Whose it is, or should be.
     pub(crate) peer: Option<Slot>,

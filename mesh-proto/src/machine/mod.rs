@@ -143,6 +143,7 @@ pub struct Mesh<S: Storage, R: Rules = Shipped> {
     pub(crate) announcing: Announcing,
     /// How many peers only hints speak of that nobody vouches for.
     pub(crate) hinted_peers: u32,
+    #[serde(with = "crate::address")]
     pub(crate) own_addresses: Vec<SocketAddr, MAX_OWN_ADDRESSES>,
     pub(crate) leaving: bool,
     pub(crate) stats: Stats,
@@ -181,18 +182,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         seed: Seed,
         rules: R,
     ) -> Result<Self, ConfigError> {
-        config.check()?;
+        Self::check(&config)?;
         let limits = &config.limits;
-        let room = |name, asked: u64, room: Option<usize>| match room {
-            Some(room) if asked > room as u64 => {
-                Err(ConfigError::Capacity { name, asked, room: room as u64 })
-            }
-            Some(_) | None => Ok(()),
-        };
-        room("peers", u64::from(limits.peers), S::PEERS)?;
-        room("links", limits.links(), S::LINKS)?;
-        room("links (that can be named)", limits.links(), Some(LinkId::MOST))?;
-        room("links per peer", u64::from(limits.links_per_peer), Some(MAX_LINKS_PER_PEER as usize))?;
         let links = usize::try_from(limits.links()).unwrap_or(usize::MAX);
         let peers = limits.peers as usize;
         Ok(Self {
@@ -228,6 +219,22 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             leaving: false,
             stats: Stats::default(),
         })
+    }
+
+    /// Whether a configuration agrees with itself and fits into the tables.
+    pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
+        config.check()?;
+        let limits = &config.limits;
+        let room = |name, asked: u64, room: Option<usize>| match room {
+            Some(room) if asked > room as u64 => {
+                Err(ConfigError::Capacity { name, asked, room: room as u64 })
+            }
+            Some(_) | None => Ok(()),
+        };
+        room("peers", u64::from(limits.peers), S::PEERS)?;
+        room("links", limits.links(), S::LINKS)?;
+        room("links (that can be named)", limits.links(), Some(LinkId::MOST))?;
+        room("links per peer", u64::from(limits.links_per_peer), Some(MAX_LINKS_PER_PEER as usize))
     }
 
     /// Takes one event in, at this time. Everything that was due before is done first.

@@ -27,6 +27,7 @@ pub(crate) struct Peer {
     /// `None` until somebody was met at the address that is to be kept.
     pub(crate) id: Option<NodeId>,
     /// The address that is to be kept, whoever is there.
+    #[serde(with = "crate::address")]
     pub(crate) kept_at: Option<SocketAddr>,
     /// Whether this side keeps the session.
     pub(crate) kept_here: bool,

@@ -15,24 +15,24 @@
 ///     world.run_until(Duration::from_secs(1), |world| world.agreed(a, b)).expect("they agree");
 /// });
 /// ```
-// A macro, for it needs what catches a panic, reads the environment and prints: the caller has that, this crate has not.
+// A macro, for it catches a panic, reads the environment and prints: the caller can, this crate cannot.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __check {
     ($name:expr, $seeds:expr, $body:expr $(,)?) => {{
-        let mut body = $body;
-        let alone = ::std::env::var("MESH_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
-        match alone {
-            Some(seed) => body(seed),
-            None => {
-                for seed in $seeds {
-                    let run = ::std::panic::AssertUnwindSafe(|| body(seed));
-                    if let Err(panic) = ::std::panic::catch_unwind(run) {
-                        ::std::eprintln!("{}: seed {seed} failed; run it alone with MESH_SEED={seed}", $name);
-                        ::std::panic::resume_unwind(panic);
-                    }
+        fn for_each_seed(name: &str, seeds: impl IntoIterator<Item = u64>, mut body: impl FnMut(u64)) {
+            let alone = ::std::env::var("MESH_SEED").ok().and_then(|seed| seed.parse().ok());
+            if let Some(seed) = alone {
+                return body(seed);
+            }
+            for seed in seeds {
+                let run = ::core::panic::AssertUnwindSafe(|| body(seed));
+                if let Err(panic) = ::std::panic::catch_unwind(run) {
+                    ::std::eprintln!("{name}: seed {seed} failed; run it alone with MESH_SEED={seed}");
+                    ::std::panic::resume_unwind(panic);
                 }
             }
         }
+        for_each_seed($name, $seeds, $body)
     }};
 }

@@ -126,6 +126,11 @@ impl<S: Storage, R: Rules> World<S, R> {
             self.note(n, order);
         }
         self.orders = orders;
+        if self.audits
+            && let Err(problem) = self.nodes[n].mesh.audit()
+        {
+            self.fail(format_args!("the machine of n{n} does not agree with itself: {problem}"));
+        }
         self.read_news(n);
         self.set_timer(n, wait);
         answer
@@ -158,7 +163,7 @@ impl<S: Storage, R: Rules> World<S, R> {
         }
     }
 
-    fn send_announcement(&mut self, n: usize, to: Audience, announcement: Announcement) {
+    pub(super) fn send_announcement(&mut self, n: usize, to: Audience, announcement: Announcement) {
         let Some(vouched) = self.plane else { return };
         let listeners = match to {
             Audience::Everyone => 0..self.nodes.len(),
@@ -178,7 +183,10 @@ impl<S: Storage, R: Rules> World<S, R> {
         let news: Vec<_> = self.nodes[n].mesh.news(&mut cursor).collect();
         self.nodes[n].cursor = cursor;
         for view in news {
-            self.nodes[n].changes.push((view.id, view.standing));
+            let changes = self.nodes[n].changes.entry(view.id).or_default();
+            if changes.last() != Some(&view.standing) {
+                changes.push(view.standing);
+            }
             self.note(n, What::News(view));
         }
     }

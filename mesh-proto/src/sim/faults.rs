@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::event::Event;
 use crate::reason::SystemError;
 use crate::rules::Rules;
+use crate::sim::network::Arrival;
 use crate::sim::node::Life;
 use crate::sim::stream::{At, Packet, State};
 use crate::sim::{Job, NodeName, Start, Stop, StreamName, What, World};
@@ -85,7 +86,7 @@ impl<S: Storage, R: Rules> World<S, R> {
                 end.hole = false;
             }
         }
-        self.release(false);
+        self.release(Arrival::AfterDelay);
     }
 
     /// Nothing gets through on this stream. Nobody is told.
@@ -103,7 +104,7 @@ impl<S: Storage, R: Rules> World<S, R> {
         for end in &mut self.streams[stream.0].ends {
             end.hole = false;
         }
-        self.release(false);
+        self.release(Arrival::AfterDelay);
     }
 
     /// Nothing gets through between nodes of different groups. Whoever is in none is in one more, together with all others
@@ -115,7 +116,7 @@ impl<S: Storage, R: Rules> World<S, R> {
                 self.parts[node.0] = number + 1;
             }
         }
-        self.release(false);
+        self.release(Arrival::AfterDelay);
     }
 
     /// The network is whole: no partition, no hole anywhere.
@@ -127,7 +128,7 @@ impl<S: Storage, R: Rules> World<S, R> {
                 end.hole = false;
             }
         }
-        self.release(false);
+        self.release(Arrival::AfterDelay);
     }
 
     /// The process of a node stands still: its clocks go on, its system takes what arrives, and it reads all of it when it
@@ -174,7 +175,7 @@ impl<S: Storage, R: Rules> World<S, R> {
         }
         node.life = Life::Running;
         self.note(n, What::Resumed);
-        self.release(true);
+        self.release(Arrival::AtOnce);
         self.read_all(n);
         self.step(n, Event::Tick);
     }

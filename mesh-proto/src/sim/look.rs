@@ -161,11 +161,11 @@ impl<S: Storage, R: Rules> World<S, R> {
         &self.log
     }
 
-    /// What the news of `a` told of `b`, in order, over all its runs.
+    /// What the news of `a` told of `b`, in order, over all runs of `a`. What was told twice in a row, because something
+    /// else about the peer changed, is there once.
     #[must_use]
     pub fn changes(&self, a: NodeName, b: NodeName) -> Vec<Standing> {
-        let id = self.id(b);
-        self.nodes[a.0].changes.iter().filter(|(of, _)| *of == id).map(|(_, standing)| *standing).collect()
+        self.nodes[a.0].changes.get(&self.id(b)).cloned().unwrap_or_default()
     }
 
     /// Whether nothing is under way: what comes next comes from a timer. What a hole or a partition holds counts as lost.

@@ -1,4 +1,108 @@
 //! The simulator: any number of real machines on one virtual clock, and a network that can be hurt.
+//!
+//! Nothing in a [`World`] waits: ten minutes of a mesh pass in a few milliseconds, and the same seed with the same calls
+//! gives the same log, happening by happening. Use it to test a protocol of your own without a socket, as this crate
+//! tests its rules.
+//!
+//! # Your own protocol, tested in thirty lines
+//!
+//! A protocol that stands on the machine reads [`Mesh::news`]. This one elects a leader: the lowest id among those that
+//! are up. The test cuts the leader off, sees the others agree on the next one within
+//! [`detect_within`](Config::detect_within), and the old one lead again when the network is whole.
+//!
+//! ```
+//! use std::collections::BTreeSet;
+//! use core::time::Duration;
+//! use mesh_proto::{Config, Cursor, Heap, Mesh, NodeId, Standing};
+//! use mesh_proto::sim::{self, World};
+//!
+//! #[derive(Default)]
+//! struct Election { cursor: Cursor, up: BTreeSet<NodeId> }
+//!
+//! impl Election {
+//!     fn leader(&mut self, mesh: &Mesh<Heap>) -> NodeId {
+//!         for peer in mesh.news(&mut self.cursor) {
+//!             match peer.standing {
+//!                 Standing::Up { .. } => self.up.insert(peer.id),
+//!                 Standing::Away { .. } | Standing::Down { .. } => self.up.remove(&peer.id),
+//!             };
+//!         }
+//!         self.up.first().copied().unwrap_or(mesh.me()).min(mesh.me())
+//!     }
+//! }
+//!
+//! sim::check!("the lowest id that can be reached leads", 0..20, |seed| {
+//!     let mut world = World::new(seed);
+//!     world.jitter(Duration::from_millis(20));
+//!     let nodes = [(); 3].map(|()| world.add(Config::lan()));
+//!     let [a, b, c] = nodes;
+//!     for (from, to) in [(a, b), (b, c), (c, a)] {
+//!         world.keep(from, to);
+//!     }
+//!     let mut elections = nodes.map(|_| Election::default());
+//!     let mut leaders = |world: &World| nodes.map(|n| elections[n.0].leader(world.mesh(n)));
+//!
+//!     let all_follow_a = [world.id(a); 3];
+//!     world.run_until(Duration::from_secs(5), |world| leaders(world) == all_follow_a).expect("one leader");
+//!
+//!     world.partition(&[&[a], &[b, c]]);
+//!     let without_a = [world.id(a), world.id(b), world.id(b)];
+//!     world.run_until(Duration::from_secs(11), |world| leaders(world) == without_a).expect("the next one");
+//!
+//!     world.heal_all();
+//!     world.run_until(Duration::from_secs(11), |world| leaders(world) == all_follow_a).expect("the old one");
+//! });
+//! ```
+//!
+//! When a condition does not come to hold, [`TimedOut`] prints the seed, the end of the log, and what every machine has
+//! to say of each of its peers. [`check!`](macro@check) names the seed that failed.
+//!
+//! # How it behaves
+//!
+//! Every machine is driven as any driver does it: one event, all its orders, and a tick when the wait is over.
+//!
+//! * A **stream** is one TCP connection. What is sent on it arrives in order, its end included; different streams have
+//!   nothing to do with each other. Frames that arrive at one moment come in one event.
+//! * A **dial** takes as long as a real one: the request and the grant of the stream, then the three messages of the
+//!   handshake. The acceptor hears of the stream after one delay, the dialer that it is open after two, of the proof
+//!   after four, and the acceptor has the proof and the hello after five. A dial to an address that nobody has is
+//!   refused after two.
+//! * **Closing**: what was sent before arrives, then the other end hears that the stream ended. Whatever is sent to an
+//!   end that is closed already is answered with a reset.
+//! * **Announcements** to everyone arrive at all nodes of the same part of the network, those to one address at the node
+//!   there, after one delay. [`World::announcements`] says whether anybody vouches for them, or turns them off.
+//! * **Time**: a node's two clocks begin at different readings. Delays are 1 ms unless set; [`World::jitter`] varies them
+//!   from the seed, and [`World::timer_jitter`] makes timers late.
+//!
+//! # What each fault means
+//!
+//! | fault | the node it happens to | the others |
+//! |---|---|---|
+//! | [`lose`](World::lose) | its system says 'reset' on one stream | the other end hears the same at once, or a reset when it sends something |
+//! | [`black_hole`](World::black_hole), [`black_hole_stream`](World::black_hole_stream) | nothing: nobody is told | nothing; the systems go on trying, so what was sent arrives after [`heal`](World::heal) |
+//! | [`partition`](World::partition) | the same between all nodes of different groups, announcements included | |
+//! | [`freeze`](World::freeze) | its process stands still; then it reads all that its system took for it, late | its system still grants streams, and takes what comes |
+//! | [`suspend`](World::suspend) | its host sleeps: [`Now::awake`] stands still, [`Now::elapsed`] goes on | nobody answers; what was sent on streams arrives when it wakes, announcements are lost |
+//! | [`step_clock`](World::step_clock) | [`Now::elapsed`] jumps | nothing |
+//! | [`stop`](World::stop) with [`Leave`](Stop::Leave) | it is told to leave, and ends when its links are closed | goodbyes |
+//! | with [`Kill`](Stop::Kill) | the process is gone | resets; dials are refused |
+//! | with [`Vanish`](Stop::Vanish) | the power is cut | nothing: what they send is swallowed, dials hang; streams of that time stay so even after [`start`](World::start) |
+//! | [`start`](World::start) with [`Fresh`](Start::Fresh) | a new run with a higher start number | |
+//! | with [`Restored`](Start::Restored) | a new run with the start number it had, and other bits | |
+//! | [`clone_of`](World::clone_of) | a second process with its key and start number | two of one name |
+//! | [`move_address`](World::move_address) | it listens elsewhere; its streams live on | dials to the old address are refused |
+//! | [`secret`](World::secret) | it believes to be in another mesh | handshakes fail at their first message |
+//! | [`slow_next_dial`](World::slow_next_dial), [`delay_stream`](World::delay_stream) | one stream is slower than the others | |
+//!
+//! For what only an attacker or a broken peer does, there is raw access: [`tell`](World::tell) gives a machine any event,
+//! [`inject`](World::inject) any frame, [`accept_stranger`](World::accept_stranger) a stream from nowhere on which nothing
+//! comes, [`announce`](World::announce) any announcement.
+//!
+//! # Bounds
+//!
+//! The log keeps the last 65,536 happenings at least, twice as many at most ([`World::keep_log`]). A million happenings
+//! in one moment are taken for a storm, and panic, as does a machine that orders something on a link that it does not
+//! have or that wants to wait until a moment that has passed.
 
 mod check;
 mod driving;
@@ -9,6 +113,8 @@ mod network;
 mod node;
 mod running;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use alloc::vec::Vec;
@@ -17,6 +123,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
+#[doc(inline)]
 pub use crate::__check as check;
 pub use faults::{Direction, End};
 pub use log::{Happening, What};
@@ -40,6 +147,9 @@ use stream::{At, Stream};
 
 /// The port that every node listens on.
 const PORT: u16 = 7000;
+
+/// What [`World::nowhere`] gives.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), PORT);
 
 /// Machines, the streams between them, and one clock.
 #[derive(Clone)]
@@ -67,6 +177,7 @@ pub struct World<S: Storage = Heap, R: Rules = Shipped> {
     parts: Vec<usize>,
     log: Vec<Happening>,
     log_limit: usize,
+    audits: bool,
     orders: Vec<What>,
 }
 
@@ -142,6 +253,7 @@ impl<S: Storage, R: Rules> World<S, R> {
             parts: Vec::new(),
             log: Vec::new(),
             log_limit: 1 << 16,
+            audits: false,
             orders: Vec::new(),
         }
     }
@@ -190,7 +302,7 @@ impl<S: Storage, R: Rules> World<S, R> {
             slept: Duration::ZERO,
             stepped: 0,
             cursor: Default::default(),
-            changes: Vec::new(),
+            changes: BTreeMap::new(),
             wake_at: None,
             timer: 0,
             streams: Vec::new(),
@@ -198,6 +310,8 @@ impl<S: Storage, R: Rules> World<S, R> {
             unread: Default::default(),
             unheard: Default::default(),
             next_delay: None,
+            addresses: 1,
+            secret: 0,
         });
         self.parts.push(0);
         self.hosts.insert(address, n);
@@ -229,15 +343,31 @@ impl<S: Storage, R: Rules> World<S, R> {
     /// Gives a node an address where it was never seen. Nobody is at the old one any more; its streams live on.
     pub fn move_address(&mut self, n: NodeName) -> SocketAddr {
         let old = self.nodes[n.0].address;
-        let moves = match old.ip() {
-            IpAddr::V4(ip) => ip.octets()[1],
-            IpAddr::V6(_) => 0,
-        };
-        let new = Self::address_of(n.0, moves.wrapping_add(1));
         self.hosts.remove(&old);
-        self.hosts.insert(new, n.0);
+        let new = self.add_address(n);
         self.nodes[n.0].address = new;
         new
+    }
+
+    /// Gives a node one more address, at which it can be dialed too: a second interface, or a relay that leads to it.
+    pub fn add_address(&mut self, n: NodeName) -> SocketAddr {
+        let node = &mut self.nodes[n.0];
+        let address = Self::address_of(n.0, node.addresses);
+        node.addresses = node.addresses.wrapping_add(1);
+        self.hosts.insert(address, n.0);
+        address
+    }
+
+    /// An address from which nothing ever comes back. At all others that no node has, dials are refused.
+    #[must_use]
+    pub fn nowhere(&self) -> SocketAddr {
+        NOWHERE
+    }
+
+    /// Sets the secret of the mesh that a node believes to be in, 0 unless set. Between two with different ones the
+    /// acceptor ends the handshake at its first message.
+    pub fn secret(&mut self, n: NodeName, secret: u64) {
+        self.nodes[n.0].secret = secret;
     }
 
     /// The seed that this world was made from.
@@ -319,6 +449,11 @@ impl<S: Storage, R: Rules> World<S, R> {
     /// Sets how many happenings the log keeps at least: 65,536 unless set.
     pub fn keep_log(&mut self, happenings: usize) {
         self.log_limit = happenings;
+    }
+
+    /// From now on, holds every machine's tables against each other after each of its steps: slow, and thorough.
+    pub fn audit_every_step(&mut self) {
+        self.audits = true;
     }
 
     fn note(&mut self, n: usize, what: What) {

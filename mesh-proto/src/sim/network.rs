@@ -12,8 +12,17 @@ use crate::reason::SystemError;
 use crate::rules::Rules;
 use crate::sim::node::Life;
 use crate::sim::stream::{At, Packet, State, StreamEnd};
-use crate::sim::{Job, World};
+use crate::sim::{Job, NOWHERE, World};
 use crate::storage::Storage;
+
+/// When that arrives which was held.
+#[derive(Clone, Copy)]
+pub(super) enum Arrival {
+    /// At once: it waited next door.
+    AtOnce,
+    /// After as long as anything takes.
+    AfterDelay,
+}
 
 impl<S: Storage, R: Rules> World<S, R> {
     /// A node dials.
@@ -50,7 +59,7 @@ impl<S: Storage, R: Rules> World<S, R> {
         if one.end(at).opened || at == At::Acceptor {
             self.send(stream, at.other(), Packet::End(error));
         } else {
-            // A system that is told to give up asks no more. What it asked may still arrive.
+            // A system that is told to give up asks no more. What it asked may still arrive, if nothing holds it.
             let now = self.now;
             one.end_mut(at.other()).inbound.retain(|(arrives, _)| *arrives > now);
         }
@@ -153,6 +162,11 @@ impl<S: Storage, R: Rules> World<S, R> {
                 State::Open => self.buffer(stream, to, packet),
             }
         }
+        let one = &mut self.streams[stream];
+        if one.end(to).state == State::Opening && one.end(to.other()).state == State::Closed {
+            // It was held when its dialer had given up: nobody asks again.
+            one.end_mut(to).inbound.clear();
+        }
         let reader = self.streams[stream].end(to).node;
         if reader.is_some_and(|node| self.nodes[node].life == Life::Running) {
             self.read(stream, to);
@@ -162,8 +176,10 @@ impl<S: Storage, R: Rules> World<S, R> {
 
     /// The system of whoever is dialed answers.
     fn asked_for_stream(&mut self, stream: usize) {
-        let host = self.hosts.get(&self.streams[stream].to).copied();
-        let life = host.map_or(Life::Dead, |host| self.nodes[host].life);
+        let to = self.streams[stream].to;
+        let host = self.hosts.get(&to).copied();
+        let nobody = if to == NOWHERE { Life::Vanished } else { Life::Dead };
+        let life = host.map_or(nobody, |host| self.nodes[host].life);
         let acceptor = self.streams[stream].end_mut(At::Acceptor);
         match life {
             Life::Running | Life::Frozen | Life::Suspended(_) => {
@@ -199,9 +215,8 @@ impl<S: Storage, R: Rules> World<S, R> {
 
     /// The program reads all that waits for it.
     pub(super) fn read_all(&mut self, n: usize) {
-        while let Some((stream, at)) = self.nodes[n].unread.front().copied() {
+        while let Some((stream, at)) = self.nodes[n].unread.pop_front() {
             self.read(stream, at);
-            self.nodes[n].unread.retain(|other| *other != (stream, at));
         }
         while let Some((announcement, routes, vouched)) = self.nodes[n].unheard.pop_front() {
             self.step(n, Event::Heard { announcement, routes, vouched });
@@ -242,13 +257,18 @@ impl<S: Storage, R: Rules> World<S, R> {
                 end.asked = now;
                 self.step(n, Event::Connected { link });
                 if self.streams[stream].end(at).state == State::Open {
-                    self.send(stream, at.other(), Packet::First);
+                    let secret = self.nodes[n].secret;
+                    self.send(stream, at.other(), Packet::First { secret });
                 }
             }
-            Packet::First => {
+            Packet::First { secret } if secret == self.nodes[n].secret => {
                 end.asked = now;
                 let key = self.nodes[n].id;
                 self.send(stream, at.other(), Packet::Second { key });
+            }
+            Packet::First { .. } => {
+                self.hang_up(stream, at, SystemError::Ended);
+                self.step(n, Event::Closed { link, error: SystemError::Ended });
             }
             Packet::Second { key } => {
                 let proof = Proof { peer: key, tag, round_trip: now.since(end.asked) };
@@ -295,8 +315,8 @@ impl<S: Storage, R: Rules> World<S, R> {
         }
     }
 
-    /// What the network held and holds no longer goes on, and arrives after `time` at the earliest.
-    pub(super) fn release(&mut self, instantly: bool) {
+    /// What the network held and holds no longer goes on.
+    pub(super) fn release(&mut self, arrival: Arrival) {
         let held: Vec<usize> = self.live.iter().copied().collect();
         for stream in held {
             for to in [At::Dialer, At::Acceptor] {
@@ -307,7 +327,10 @@ impl<S: Storage, R: Rules> World<S, R> {
                 {
                     continue;
                 }
-                let arrives = now + if instantly { Duration::ZERO } else { self.time_on(stream) };
+                let arrives = match arrival {
+                    Arrival::AtOnce => now,
+                    Arrival::AfterDelay => now + self.time_on(stream),
+                };
                 for (at, _) in &mut self.streams[stream].end_mut(to).inbound {
                     *at = arrives.max(*at);
                 }

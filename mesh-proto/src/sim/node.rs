@@ -86,8 +86,8 @@ pub(super) struct Node<S: Storage, R: Rules> {
     /// By how much its second clock was stepped.
     pub(super) stepped: i64,
     pub(super) cursor: Cursor,
-    /// What the news told, run after run.
-    pub(super) changes: Vec<(NodeId, Standing)>,
+    /// What the news told of each peer, run after run.
+    pub(super) changes: BTreeMap<NodeId, Vec<Standing>>,
     /// What the machine waits for, and the number of the timer that is set for it.
     pub(super) wake_at: Option<Instant>,
     pub(super) timer: u64,
@@ -99,6 +99,10 @@ pub(super) struct Node<S: Storage, R: Rules> {
     /// Announcements that arrived and were not read.
     pub(super) unheard: VecDeque<(Announcement, Routes, Vouched)>,
     pub(super) next_delay: Option<Duration>,
+    /// How many addresses it has had.
+    pub(super) addresses: u8,
+    /// The secret of the mesh that it believes to be in.
+    pub(super) secret: u64,
 }
 
 impl<S: Storage, R: Rules> Node<S, R> {

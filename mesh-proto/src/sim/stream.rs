@@ -135,8 +135,11 @@ pub(super) enum Packet {
     Opened,
     /// The acceptor's program can take the stream from its system.
     Accept,
-    /// The first message of the handshake.
-    First,
+    /// The first message of the handshake, under the secret of the mesh.
+    First {
+        /// Which.
+        secret: u64,
+    },
     /// The second one, which proves who the acceptor is.
     Second {
         /// Who.
