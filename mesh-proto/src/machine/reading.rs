@@ -83,8 +83,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Frame::Ping { nonce } => link.owes.pong = Some(*nonce),
             Frame::Pong { nonce } => {
                 let covers = self.rules.holds(Clause::AnswerCoversEarlier);
-                let answered =
-                    link.pulse.as_mut().map_or(Err(NeverAsked), |pulse| pulse.hear_answer(now, *nonce, covers));
+                let answered = link
+                    .pulse
+                    .as_mut()
+                    .map_or(Err(NeverAsked), |pulse| pulse.hear_answer(now, *nonce, covers));
                 match answered {
                     Ok(()) => link.grace_used = false,
                     Err(NeverAsked) => self.protocol_error(slot),

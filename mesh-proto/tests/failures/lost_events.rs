@@ -7,15 +7,15 @@ use mesh_proto::rules::Rules;
 use mesh_proto::sim::{End, Start, Stop};
 use mesh_proto::storage::Storage;
 use mesh_proto::{
-    Cursor, Event, Frame, Incarnation, Instant, Mesh, NodeId, Now, PeerView, Reason, Seed, Standing, SystemError,
-    Tags, Wait,
+    Cursor, Event, Frame, Incarnation, Instant, Mesh, NodeId, Now, PeerView, Reason, Seed, Standing,
+    SystemError, Tags, Wait,
 };
 
-use crate::scene::{
-    always_up, carrying, closes, come, config, dials, elsewhere, hello, holds, meet, millis, minted, pair, route_to,
-    secs, sent,
-};
 use crate::failures;
+use crate::scene::{
+    always_up, carrying, closes, come, config, dials, elsewhere, hello, holds, meet, millis, minted, pair,
+    route_to, secs, sent,
+};
 
 failures! {
     /// The session is up before anybody listens, and 'connected' was told to nobody: a reader that comes half a minute
@@ -213,9 +213,7 @@ fn a2_a_link_drops_without_a_reset<S: Storage, R: Rules>(rules: R) {
             world.run_for(millis(after));
             world.black_hole_stream(dead, mesh_proto::sim::Direction::Both);
 
-            let took = world.run_until(secs(10), |world| {
-                world.agreed(a, b) && carrying(world, a, b) != dead
-            });
+            let took = world.run_until(secs(10), |world| world.agreed(a, b) && carrying(world, a, b) != dead);
 
             let took = took.expect("a new link carries the session");
             holds(&world, took < secs(5), "a ping, its answer's time, and a dial");

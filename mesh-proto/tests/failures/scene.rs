@@ -22,13 +22,8 @@ pub(crate) const fn millis(millis: u64) -> Duration {
 
 /// What fits the tables in place; nothing is announced.
 pub(crate) fn config() -> Config {
-    let limits = Limits {
-        peers: 8,
-        half_open: 16,
-        half_open_per_source: 4,
-        dials_in_flight: 8,
-        ..Default::default()
-    };
+    let limits =
+        Limits { peers: 8, half_open: 16, half_open_per_source: 4, dials_in_flight: 8, ..Default::default() };
     Config { announce_every: None, limits, ..Config::lan() }
 }
 
@@ -132,16 +127,21 @@ pub(crate) fn closes<S: Storage, R: Rules>(
     world: &World<S, R>,
     n: NodeName,
 ) -> Vec<(Duration, (LinkId, Reason))> {
-    of(world, n, |what| {
-        if let What::Closes { link, reason } = what { Some((*link, *reason)) } else { None }
-    })
+    of(world, n, |what| if let What::Closes { link, reason } = what { Some((*link, *reason)) } else { None })
 }
 
 /// The frames that a node ordered to be sent.
-pub(crate) fn sent<S: Storage, R: Rules>(world: &World<S, R>, n: NodeName) -> Vec<(Duration, (LinkId, Frame))> {
-    of(world, n, |what| {
-        if let What::Sends { link, frame } = what { Some((*link, frame.clone())) } else { None }
-    })
+pub(crate) fn sent<S: Storage, R: Rules>(
+    world: &World<S, R>,
+    n: NodeName,
+) -> Vec<(Duration, (LinkId, Frame))> {
+    of(
+        world,
+        n,
+        |what| {
+            if let What::Sends { link, frame } = what { Some((*link, frame.clone())) } else { None }
+        },
+    )
 }
 
 /// When a node ordered announcements, answers among them.
