@@ -87,6 +87,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             && matches!(link.phase, Phase::Dialing { .. })
         {
             link.phase = Phase::Shaking { until };
+            let peer = link.peer;
+            if let Some(peer) = peer.and_then(|peer| self.peers.get_mut(peer))
+                && !self.rules.holds(Clause::ResetByUse)
+            {
+                peer.redial.start_over();
+            }
             self.touch(slot);
         } else {
             self.stats.misplaced += 1;

@@ -355,18 +355,16 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let peer = link.peer;
         match link.phase {
             Phase::Dialing { until } | Phase::Shaking { until } | Phase::Proven { until } => {
-                let half_open = matches!(link.side, Side::Accepted);
-                if half_open && !self.rules.holds(Clause::HandshakeDeadline) {
-                    link.phase = Phase::Shaking { until: until.after(self.config.handshake_within * 1000) };
+                let covered = match (link.side, link.phase) {
+                    (Side::Dialed, _) => Clause::DialDeadline,
+                    (Side::Accepted, Phase::Proven { .. }) => Clause::AdmissionDeadline,
+                    (Side::Accepted, _) => Clause::HandshakeDeadline,
+                };
+                if !self.rules.holds(covered) {
+                    link.phase = link.phase.put_off(until.after(self.config.handshake_within * 1000));
                 } else if self.late && !link.grace_used && self.rules.holds(Clause::LateStepGrace) {
                     link.grace_used = true;
-                    let until = now.after(self.config.probe_floor);
-                    link.phase = match link.phase {
-                        Phase::Dialing { .. } => Phase::Dialing { until },
-                        Phase::Shaking { .. } => Phase::Shaking { until },
-                        phase @ (Phase::Admitted | Phase::Draining { .. } | Phase::Ended { .. }) => phase,
-                        Phase::Proven { .. } => Phase::Proven { until },
-                    };
+                    link.phase = link.phase.put_off(now.after(self.config.probe_floor));
                 } else {
                     self.dial_ran_out(slot);
                 }
@@ -478,9 +476,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// The peer with this id.
     pub(crate) fn find(&self, id: &NodeId) -> Option<Slot> {
+        let whole = self.rules.holds(Clause::WholeIds);
         self.by_id
             .each(id.prefix())
-            .find(|slot| self.peers.get(*slot).is_some_and(|peer| peer.id.as_ref() == Some(id)))
+            .find(|slot| !whole || self.peers.get(*slot).is_some_and(|peer| peer.id.as_ref() == Some(id)))
     }
 
     /// The place of a link, if its name still means one.

@@ -9,6 +9,7 @@ mod duplicates;
 mod lost_events;
 mod pair;
 mod reading;
+mod scene;
 mod sleep;
 mod strangers;
 mod table;
