@@ -32,7 +32,10 @@ impl<R: Rules> World<R> {
                 | Reason::Abandoned
                 | Reason::System(_) => {}
                 Reason::ProtocolError => {
-                    return Err(Violation::new("protocol", "a machine took the other for one that breaks the protocol"));
+                    return Err(Violation::new(
+                        "protocol",
+                        "a machine took the other for one that breaks the protocol",
+                    ));
                 }
             }
         }
@@ -42,7 +45,10 @@ impl<R: Rules> World<R> {
     /// A healthy link is closed for being surplus.
     fn judge_surplus(&self, node: usize, stream: &Stream, end: usize, closed: &End) -> Result<(), Violation> {
         if node > stream.ends[1 - end].node {
-            return Err(Violation::new("one decider", "the follower closed a healthy link for being surplus"));
+            return Err(Violation::new(
+                "one decider",
+                "the follower closed a healthy link for being surplus",
+            ));
         }
         if !self.others(node, stream, end).any(|(_, other)| other.answered_since_both(closed)) {
             return Err(Violation::new(
@@ -55,13 +61,22 @@ impl<R: Rules> World<R> {
             far.answered_since_both(closed) && (rank(other, far, node) < rank(stream, closed, node))
         });
         if proved && !better {
-            return Err(Violation::new("preference", "of two links that both answered, the preferred one was closed"));
+            return Err(Violation::new(
+                "preference",
+                "of two links that both answered, the preferred one was closed",
+            ));
         }
         Ok(())
     }
 
     /// A link is closed as silent although the time in which it would die has not passed.
-    fn judge_given_up(&self, node: usize, stream: &Stream, end: usize, closed: &End) -> Result<(), Violation> {
+    fn judge_given_up(
+        &self,
+        node: usize,
+        stream: &Stream,
+        end: usize,
+        closed: &End,
+    ) -> Result<(), Violation> {
         if node > stream.ends[1 - end].node && !closed.doubts {
             return Err(Violation::new("run out", "the follower closed a link because a probe ran out"));
         }
@@ -129,7 +144,10 @@ impl<R: Rules> World<R> {
             })
         };
         if answers(known) || !answers(far.run) {
-            return Err(Violation::new("doubt", "a run in doubt was believed although the known one answers"));
+            return Err(Violation::new(
+                "doubt",
+                "a run in doubt was believed although the known one answers",
+            ));
         }
         Ok(())
     }
@@ -150,14 +168,12 @@ impl<R: Rules> World<R> {
 
     /// Whether nothing is on its way, nothing is due and nobody is frozen.
     pub(super) fn is_quiet(&self) -> bool {
-        let arrived = self.streams.iter().all(|stream| {
-            stream.open && stream.towards.iter().all(alloc::collections::VecDeque::is_empty)
-        });
+        let arrived = self
+            .streams
+            .iter()
+            .all(|stream| stream.open && stream.towards.iter().all(alloc::collections::VecDeque::is_empty));
         arrived
-            && self
-                .nodes
-                .iter()
-                .all(|node| node.frozen.is_none() && node.due.is_none_or(|at| at > self.now))
+            && self.nodes.iter().all(|node| node.frozen.is_none() && node.due.is_none_or(|at| at > self.now))
     }
 
     /// What must hold in every quiet state.
@@ -184,7 +200,10 @@ impl<R: Rules> World<R> {
                 let idle = matches!(explained.dialing, Dialing::NotNeeded);
                 let silent = |role: &Role| matches!(role, Role::Suspect);
                 let end_of = |link| {
-                    self.streams.iter().flat_map(|stream| &stream.ends).find(|end| end.link == Some(link) && name(end.node) == node.mesh.me())
+                    self.streams
+                        .iter()
+                        .flat_map(|stream| &stream.ends)
+                        .find(|end| end.link == Some(link) && name(end.node) == node.mesh.me())
                 };
                 let floor = micros(node.mesh.config().probe_floor);
                 let overdue = explained.links.iter().all(|link| {

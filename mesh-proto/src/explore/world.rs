@@ -186,7 +186,9 @@ impl<R: Rules> World<R> {
     ) -> Result<Arc<Mesh<Heap, R>>, Violation> {
         match Mesh::with_rules(name(node), run, config, Seed::Still, self.rules.clone()) {
             Ok(mesh) => Ok(Arc::new(mesh)),
-            Err(_) => Err(Violation::new("configuration", "the configuration of the case contradicts itself")),
+            Err(_) => {
+                Err(Violation::new("configuration", "the configuration of the case contradicts itself"))
+            }
         }
     }
 
@@ -723,8 +725,7 @@ impl<R: Rules> World<R> {
 
     fn find(&self, node: usize, link: LinkId) -> Option<(usize, usize)> {
         self.streams.iter().enumerate().find_map(|(index, stream)| {
-            let end =
-                stream.ends.iter().position(|end| end.node == node && end.link == Some(link))?;
+            let end = stream.ends.iter().position(|end| end.node == node && end.link == Some(link))?;
             Some((index, end))
         })
     }
@@ -749,7 +750,9 @@ impl<R: Rules> World<R> {
             Step::Thaw(node) => format!("{} goes on", letter(node)),
             Step::Pass => "time passes".into(),
             Step::Restart(node) => format!("fault: {} is killed and starts again", letter(node)),
-            Step::SilentRestart(node) => format!("fault: {} starts again, and nobody hears of it", letter(node)),
+            Step::SilentRestart(node) => {
+                format!("fault: {} starts again, and nobody hears of it", letter(node))
+            }
             Step::RestoredSame(node) => format!("fault: {} starts again under the same number", letter(node)),
             Step::RestoredLower(node) => format!("fault: {} starts again under a lower number", letter(node)),
             Step::LostAt(index, end) => {

@@ -136,7 +136,13 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if self.outlook().pursuit_due(slot).is_none_or(|at| at > now) {
             return;
         }
+        let waits = self.decides(slot) == Some(false) && !self.rules.holds(Clause::BothMayDial);
         let Some(peer) = self.peers.get_mut(slot) else { return };
+        if waits {
+            // The weakened rule waits for the node with the lower id to dial.
+            peer.redial.not_before = now.after(self.config.pause_most);
+            return;
+        }
         let worst = match survey.healthy {
             Some(PathClass::Relayed) if !insists => PathClass::Direct,
             Some(PathClass::Relayed | PathClass::Direct) | None => PathClass::Relayed,

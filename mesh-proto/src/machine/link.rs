@@ -92,6 +92,18 @@ pub(crate) enum Phase {
     Ended { reason: Reason },
 }
 
+impl Phase {
+    /// The same phase with another end, if it has one on the way to being admitted.
+    pub(crate) const fn put_off(self, until: Instant) -> Self {
+        match self {
+            Self::Dialing { .. } => Self::Dialing { until },
+            Self::Shaking { .. } => Self::Shaking { until },
+            Self::Proven { .. } => Self::Proven { until },
+            Self::Admitted | Self::Draining { .. } | Self::Ended { .. } => self,
+        }
+    }
+}
+
 /// What a link owes: every pending action that concerns it. Nothing queues anywhere else, so nothing overflows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Owes {

@@ -355,18 +355,16 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let peer = link.peer;
         match link.phase {
             Phase::Dialing { until } | Phase::Shaking { until } | Phase::Proven { until } => {
-                let half_open = matches!(link.side, Side::Accepted);
-                if half_open && !self.rules.holds(Clause::HandshakeDeadline) {
-                    link.phase = Phase::Shaking { until: until.after(self.config.handshake_within * 1000) };
+                let covered = match (link.side, link.phase) {
+                    (Side::Dialed, _) => Clause::DialDeadline,
+                    (Side::Accepted, Phase::Proven { .. }) => Clause::AdmissionDeadline,
+                    (Side::Accepted, _) => Clause::HandshakeDeadline,
+                };
+                if !self.rules.holds(covered) {
+                    link.phase = link.phase.put_off(until.after(self.config.handshake_within * 1000));
                 } else if self.late && !link.grace_used && self.rules.holds(Clause::LateStepGrace) {
                     link.grace_used = true;
-                    let until = now.after(self.config.probe_floor);
-                    link.phase = match link.phase {
-                        Phase::Dialing { .. } => Phase::Dialing { until },
-                        Phase::Shaking { .. } => Phase::Shaking { until },
-                        phase @ (Phase::Admitted | Phase::Draining { .. } | Phase::Ended { .. }) => phase,
-                        Phase::Proven { .. } => Phase::Proven { until },
-                    };
+                    link.phase = link.phase.put_off(now.after(self.config.probe_floor));
                 } else {
                     self.dial_ran_out(slot);
                 }
@@ -381,8 +379,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             && let Some(peer) = self.peers.get_mut(slot)
         {
             peer.unsettled = true;
-            // The table of timers has a place for every peer.
-            let _: Result<(), crate::storage::Full> = self.peer_timers.lower(slot, now);
+            let placed = self.peer_timers.lower(slot, now);
+            debug_assert!(placed.is_ok(), "the table of timers has a place for every peer");
         }
     }
 
@@ -417,8 +415,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let carrier = self.carrier(slot).and_then(|carrier| self.links.get(carrier)).map(|link| link.id);
         let usable = self.links_of(slot).filter(|(_, link)| link.is_usable()).count();
         let now = self.clock;
+        let derived = self.rules.holds(Clause::TargetIsDerived);
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let standing = match (carrier, peer.incarnation) {
+            // The weakened rule goes on pointing at the link that was told first.
+            (Some(_), Some(_)) if !derived && matches!(peer.standing, Standing::Up { .. }) => peer.standing,
             (Some(link), Some(incarnation)) => Standing::Up { link, incarnation },
             (None, _) | (_, None) if peer.session => {
                 Standing::Away { reason: peer.ended.unwrap_or(crate::reason::Reason::Silent) }
@@ -432,15 +433,16 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let lost = peer.lost_carrier.take();
         let was_up = matches!(peer.standing, Standing::Up { .. });
         if let Standing::Up { .. } = standing {
+            let of_several = matches!(
+                peer.ended,
+                Some(crate::reason::Reason::Duplicate | crate::reason::Reason::Superseded)
+            );
             if let Some(chosen) = chosen {
                 peer.chosen = chosen;
+            } else if was_up && usable == 1 && lost.is_some() && of_several {
+                peer.chosen = crate::explain::Chosen::DeciderChose;
             } else if standing != peer.standing && usable == 1 {
-                peer.chosen = match peer.ended {
-                    Some(crate::reason::Reason::Duplicate | crate::reason::Reason::Superseded) if was_up => {
-                        crate::explain::Chosen::DeciderChose
-                    }
-                    Some(_) | None => crate::explain::Chosen::Only,
-                };
+                peer.chosen = crate::explain::Chosen::Only;
             }
         }
         if standing != peer.standing {
@@ -474,9 +476,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// The peer with this id.
     pub(crate) fn find(&self, id: &NodeId) -> Option<Slot> {
+        let whole = self.rules.holds(Clause::WholeIds);
         self.by_id
             .each(id.prefix())
-            .find(|slot| self.peers.get(*slot).is_some_and(|peer| peer.id.as_ref() == Some(id)))
+            .find(|slot| !whole || self.peers.get(*slot).is_some_and(|peer| peer.id.as_ref() == Some(id)))
     }
 
     /// The place of a link, if its name still means one.

@@ -121,14 +121,23 @@ impl Pulse {
     }
 
     /// Takes note of an answer, which covers every ping up to `nonce`.
-    pub(crate) fn hear_answer(&mut self, now: Instant, nonce: u32) -> Result<(), NeverAsked> {
+    pub(crate) fn hear_answer(
+        &mut self,
+        now: Instant,
+        nonce: u32,
+        covers_earlier: bool,
+    ) -> Result<(), NeverAsked> {
         if nonce > self.sent || nonce == 0 {
             return Err(NeverAsked);
         }
         if nonce <= self.answered {
             return Ok(());
         }
+        let skips_some = self.answered + 1 < nonce;
         self.answered = nonce;
+        if skips_some && !covers_earlier {
+            return Ok(());
+        }
         if self.strict.is_some_and(|strict| nonce < strict) {
             return Ok(());
         }
@@ -158,6 +167,16 @@ impl Pulse {
             self.patience = Some(now.after(self.probe_time()));
         }
         self.heard = self.heard.max(now.after(self.probe_time()).before(self.detect_within));
+    }
+
+    /// A weakened rule counts the silence from now on.
+    pub(crate) const fn forget_silence(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    /// Counts silence as life: for a rule that is weakened so.
+    pub(crate) fn outlive(&mut self, now: Instant) {
+        self.heard = now;
     }
 
     /// A link was admitted: only what is asked from now on is evidence between it and this one.

@@ -11,13 +11,13 @@ use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use crate::id::{Incarnation, LinkId, LinkTag, NodeId};
+use crate::machine::Mesh;
 use crate::machine::announcing::Announcing;
 use crate::machine::candidates::{Candidate, Candidates};
 use crate::machine::dialing::{Attempt, Budget, Redial};
 use crate::machine::link::{Link, Owes, Phase};
 use crate::machine::peer::{Peer, Rank};
 use crate::machine::pulse::Pulse;
-use crate::machine::Mesh;
 use crate::rules::{Clause, Rules};
 use crate::storage::{Slot, Storage};
 use crate::time::{Instant, micros};
@@ -197,7 +197,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.view_peer(slot, peer, names, &mut row);
         }
         // Not in the order of their places: those order deadlines of the same moment, which are settled together.
-        let mut named: Vec<(u64, &Link)> = links.iter().map(|(_, link)| (names.link(link.id), link)).collect();
+        let mut named: Vec<(u64, &Link)> =
+            links.iter().map(|(_, link)| (names.link(link.id), link)).collect();
         named.sort_unstable_by_key(|(name, _)| *name);
         row.put(named.len() as u64);
         for (_, link) in named {
