@@ -268,21 +268,28 @@ impl<R: Rules> World<R> {
                     }
                 }
                 Fault::LostAtOneEnd | Fault::BlackHole | Fault::HalfHandshake | Fault::ClosedBySystem => {
-                    for (index, stream) in self.streams.iter().enumerate().filter(|(_, stream)| stream.open) {
-                        self.stream_faults(*kind, index, stream, steps);
+                    for (index, _) in self.streams.iter().enumerate().filter(|(_, stream)| stream.open) {
+                        self.stream_faults(*kind, index, runs, steps);
                     }
                 }
             }
         }
     }
 
-    fn stream_faults(&self, kind: Fault, index: usize, stream: &Stream, steps: &mut Vec<Step>) {
+    fn stream_faults(
+        &self,
+        kind: Fault,
+        index: usize,
+        runs: impl Fn(usize) -> bool,
+        steps: &mut Vec<Step>,
+    ) {
+        let stream = &self.streams[index];
         let lives = stream.ends.iter().any(|end| end.link.is_some());
         let deaf = stream.swallows == [true, true];
         match kind {
             Fault::LostAtOneEnd => {
                 for end in [DIALER, ACCEPTOR] {
-                    if stream.ends[end].link.is_some() && self.nodes[stream.ends[end].node].frozen.is_none() {
+                    if stream.ends[end].link.is_some() && runs(stream.ends[end].node) {
                         steps.push(Step::LostAt(index, end));
                     }
                 }
