@@ -208,6 +208,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         link.doubted_there = false;
         let (usable, peer) = (link.is_usable(), link.peer);
         let Some(slot) = peer else { return };
+        // What was told in doubt was not believed: it is told again.
+        let has_lost = self.peers.get(slot).is_some_and(|peer| !peer.losses.is_empty());
+        if let Some(link) = self.links.get_mut(place) {
+            link.owes.lost |= has_lost;
+        }
         for other in self.collect(slot, |link| matches!(link.phase, Phase::Admitted)) {
             if let Some(pulse) = self.links.get_mut(other).and_then(|link| link.pulse.as_mut()) {
                 pulse.start_afresh();
