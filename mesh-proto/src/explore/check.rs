@@ -1,6 +1,6 @@
 //! What must hold on the way, and where nothing goes wrong any more. Judged by the explorer's own books.
 
-use crate::explain::{Dialing, Role};
+use crate::explain::Dialing;
 use crate::explore::stream::{DIALER, End, Stream};
 use crate::explore::violation::Violation;
 use crate::explore::world::{Closing, Doings, World, name};
@@ -185,7 +185,9 @@ impl<R: Rules> World<R> {
                     let same = shared.ends.iter().any(|end| end.node == here.node && end.run == here.run)
                         && shared.ends.iter().any(|end| end.node == there.node && end.run == there.run);
                     // Whoever was told before it let the link in could not know which link was meant; probes find out.
-                    if same && here.holds() && !here.told && there.link.is_none() {
+                    // So do they where the other ended it as one of an older run, and believes in that run again.
+                    let older = there.closes == Some(Reason::Restarted);
+                    if same && here.holds() && !here.told && there.link.is_none() && !older {
                         return Err(Violation::new(
                             "losses told",
                             "a node keeps a link that the other has lost, though they share another",
@@ -194,25 +196,22 @@ impl<R: Rules> World<R> {
                 }
             }
         }
-        for node in &self.nodes {
+        for (index, node) in self.nodes.iter().enumerate() {
+            let patience = 2 * micros(node.mesh.config().probe_floor);
+            let awake = self.awake(index);
+            // Nothing was heard for so long that even a probe which was given more time has run out.
+            let silent = |end: &End| {
+                end.asked.first().is_some_and(|asked| awake - asked.awake >= patience)
+                    && awake - end.heard >= patience
+            };
             for view in node.mesh.peers().filter(|view| view.kept_here) {
-                let Some(explained) = node.mesh.explain(&view.id) else { continue };
-                let idle = matches!(explained.dialing, Dialing::NotNeeded);
-                let silent = |role: &Role| matches!(role, Role::Suspect);
-                let end_of = |link| {
-                    self.streams
-                        .iter()
-                        .flat_map(|stream| &stream.ends)
-                        .find(|end| end.link == Some(link) && name(end.node) == node.mesh.me())
-                };
-                let floor = micros(node.mesh.config().probe_floor);
-                let overdue = explained.links.iter().all(|link| {
-                    silent(&link.role)
-                        || end_of(link.link).is_some_and(|end| {
-                            end.asked.first().is_some_and(|asked| self.awake(end.node) - asked.awake > floor)
-                        })
+                let mut own = self.streams.iter().flat_map(|stream| {
+                    let end = stream.ends.iter().find(|end| end.node == index && end.link.is_some());
+                    end.filter(|end| name(far_of(stream, end).node) == view.id)
                 });
-                if idle && overdue {
+                let explained = node.mesh.explain(&view.id);
+                let idle = explained.is_some_and(|told| matches!(told.dialing, Dialing::NotNeeded));
+                if idle && own.all(|end| end.holds() && silent(end)) {
                     return Err(Violation::new("suspects are dialed", "no link answers, and no dial is due"));
                 }
             }

@@ -114,7 +114,7 @@ impl<R: Rules> World<R> {
     }
 
     fn write_end(&self, end: &End, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
-        let End { node, run, link, admitted, doubts, closes, told, asked, newest, answered } = end;
+        let End { node, run, link, admitted, doubts, closes, told, asked, newest, answered, heard } = end;
         words.push(*node as u64);
         words.push(names.run(name(*node), *run));
         let flags = [link.is_some(), admitted.is_some(), *doubts, *told];
@@ -129,8 +129,11 @@ impl<R: Rules> World<R> {
             words.push(u64::from(newest.wrapping_sub(asked.nonce)));
             words.push(self.admissions_before(*node, Some(asked.event)));
         }
-        let floor = micros(self.nodes[*node].mesh.config().probe_floor) + 1;
-        words.push(asked.first().map_or(NONE, |asked| (self.awake(*node) - asked.awake).min(floor)));
+        // Beyond this it counts no more how long it is.
+        let most = 2 * micros(self.nodes[*node].mesh.config().probe_floor);
+        let awake = self.awake(*node);
+        words.push(asked.first().map_or(NONE, |asked| (awake - asked.awake).min(most)));
+        words.push(if asked.is_empty() { NONE } else { (awake - heard).min(most) });
     }
 
     /// Which of a node's links had been let in at that time, by its count of events.

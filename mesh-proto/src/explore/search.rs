@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
 use crate::explore::case::Case;
+use crate::explore::frontier::Frontier;
 use crate::explore::table::{Graph, Id, Table};
 use crate::explore::violation::Violation;
 use crate::explore::world::{Step, World};
@@ -92,19 +93,19 @@ impl<R: Rules> Search<'_, R> {
         watch: &mut impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<bool, Violation> {
         let orders = if self.case.nodes > 2 { 1 << self.case.nodes } else { 1 };
-        let mut frontier = Vec::new();
+        let mut frontier = Frontier::new();
         for reversed in 0..orders {
             let world = World::new(self.case, self.rules.clone(), reversed)?;
             let (id, new) = self.table.insert(world.key(&mut self.words), None);
             if new {
-                self.roots.push((id, world.clone()));
-                frontier.push((id, world));
+                frontier.push(id, &world)?;
+                self.roots.push((id, world));
             }
         }
         let mut steps = Vec::new();
         while !frontier.is_empty() {
-            let mut next = Vec::new();
-            for (id, world) in core::mem::take(&mut frontier) {
+            let mut next = Frontier::new();
+            while let Some((id, world)) = frontier.pop()? {
                 self.expand(id, &world, &mut steps, &mut next)?;
                 if id as usize % WATCHED == 0 {
                     let progress =
@@ -125,7 +126,7 @@ impl<R: Rules> Search<'_, R> {
         id: Id,
         world: &World<R>,
         steps: &mut Vec<Step>,
-        next: &mut Vec<(Id, World<R>)>,
+        next: &mut Frontier,
     ) -> Result<(), Violation> {
         self.graph.begin();
         let mut mark = Mark::Busy;
@@ -145,7 +146,7 @@ impl<R: Rules> Search<'_, R> {
                 self.graph.lead_to(to);
             }
             if new {
-                next.push((to, after));
+                next.push(to, &after)?;
             }
         }
         Ok(())

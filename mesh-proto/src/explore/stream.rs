@@ -4,6 +4,8 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::frame::Frame;
 use crate::id::{Incarnation, LinkId, LinkTag};
 use crate::reason::{Reason, SystemError};
@@ -14,7 +16,7 @@ pub(super) const DIALER: usize = 0;
 pub(super) const ACCEPTOR: usize = 1;
 
 /// One stream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Stream {
     pub(super) tag: LinkTag,
     /// Whether the acceptor knows of it.
@@ -27,7 +29,7 @@ pub(super) struct Stream {
 }
 
 /// What is on its way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Item {
     /// The acceptor's part of the handshake: it proves the acceptor to the dialer.
     Proof,
@@ -38,7 +40,7 @@ pub(super) enum Item {
 }
 
 /// One end of a stream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct End {
     pub(super) node: usize,
     /// Which run of the node it belongs to.
@@ -59,10 +61,12 @@ pub(super) struct End {
     pub(super) newest: u32,
     /// When the newest ping that was answered was sent, by the node's count of events.
     pub(super) answered: Option<u32>,
+    /// When something was read last, by the time that the node was not frozen.
+    pub(super) heard: u64,
 }
 
 /// A ping that has no answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Asked {
     pub(super) nonce: u32,
     /// When it was sent, by the node's count of events.
@@ -123,6 +127,7 @@ impl End {
             asked: Vec::new(),
             newest: 0,
             answered: None,
+            heard: 0,
         }
     }
 

@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Action;
 use crate::event::{Event, Proof, Route, Routes};
 use crate::explore::case::{Case, Fault};
@@ -25,7 +27,8 @@ use crate::{Config, Seed};
 const LATE_NAMES: usize = 4;
 
 /// A state: everything that the future depends on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(super) struct World<R: Rules> {
     pub(super) nodes: Vec<Node<R>>,
     pub(super) streams: Vec<Stream>,
@@ -41,8 +44,10 @@ pub(super) struct World<R: Rules> {
 }
 
 /// One node.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(super) struct Node<R: Rules> {
+    #[serde(with = "shared")]
     pub(super) mesh: Arc<Mesh<Heap, R>>,
     pub(super) run: Incarnation,
     /// When the machine wants to be called again.
@@ -276,13 +281,7 @@ impl<R: Rules> World<R> {
         }
     }
 
-    fn stream_faults(
-        &self,
-        kind: Fault,
-        index: usize,
-        runs: impl Fn(usize) -> bool,
-        steps: &mut Vec<Step>,
-    ) {
+    fn stream_faults(&self, kind: Fault, index: usize, runs: impl Fn(usize) -> bool, steps: &mut Vec<Step>) {
         let stream = &self.streams[index];
         let lives = stream.ends.iter().any(|end| end.link.is_some());
         let deaf = stream.swallows == [true, true];
@@ -491,6 +490,7 @@ impl<R: Rules> World<R> {
         let believed = self.nodes[node].known[other];
         let doubtful = believed.is_some_and(|known| is_doubtful(from, known));
         let mut must_go = Vec::new();
+        self.streams[index].ends[end].heard = self.awake(node);
         for frame in frames {
             let here = &mut self.streams[index].ends[end];
             match frame {
@@ -780,6 +780,23 @@ impl<R: Rules> World<R> {
     /// For how long a node has not been frozen.
     pub(super) fn awake(&self, node: usize) -> u64 {
         self.now - self.nodes[node].slept
+    }
+}
+
+/// A machine that several states share, written out in each.
+mod shared {
+    use alloc::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(it: &Arc<T>, to: S) -> Result<S::Ok, S::Error> {
+        T::serialize(it, to)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(from).map(Arc::new)
     }
 }
 
