@@ -43,7 +43,7 @@ pub enum Audience {
     /// Everybody who listens.
     Everyone,
     /// The node at this address alone, where the plane can.
-    One(SocketAddr),
+    One(#[serde(with = "crate::address")] SocketAddr),
 }
 
 /// Why a node announces itself.

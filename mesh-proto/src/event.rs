@@ -18,6 +18,7 @@ pub const MAX_ROUTES: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Route {
     /// The address to dial.
+    #[serde(with = "crate::address")]
     pub address: SocketAddr,
     /// The kind of way that a link to it goes.
     pub class: PathClass,
@@ -49,6 +50,7 @@ pub enum Event<'a> {
     /// then the caller ends the stream itself.
     Incoming {
         /// Where it comes from, if it has an address: half-open room is counted by it.
+        #[serde(with = "crate::address")]
         from: Option<SocketAddr>,
         /// The kind of way that it goes.
         class: PathClass,
@@ -121,6 +123,7 @@ pub enum Event<'a> {
     /// Dial this address no more; a session that came from it stays, unkept.
     ForgetAt {
         /// The address given to [`Event::KeepAt`].
+        #[serde(with = "crate::address")]
         address: SocketAddr,
     },
     /// End the session with this peer as refused: it is no longer on the list.

@@ -42,6 +42,7 @@ pub struct Past {
     /// Who opened it.
     pub side: Side,
     /// Where its other end was.
+    #[serde(with = "crate::address")]
     pub remote: Option<SocketAddr>,
     /// Why it ended.
     pub reason: Reason,

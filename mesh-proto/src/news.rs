@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{Incarnation, LinkId, NodeId};
 use crate::machine::{Mesh, Peer};
 use crate::reason::Reason;
-use crate::rules::Rules;
+use crate::rules::{Clause, Rules};
 use crate::storage::{Index, Slot, Storage};
 
 /// What holds of a peer.
@@ -97,6 +97,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// A reader that comes late gets what holds; one that lags gets the latest and is told how many changes it
     /// missed. The cost is that of what changed, not of how many peers there are.
     pub fn news(&self, cursor: &mut Cursor) -> News<'_, S, R> {
+        if *cursor == Cursor::default() && !self.rules.holds(Clause::NewsIsState) {
+            // The weakened rule tells a reader what happens after it came.
+            *cursor = Cursor(self.version);
+        }
         let mut first = None;
         let mut told = 0_u64;
         for slot in self.by_change.iter_back(&self.peers) {

@@ -23,24 +23,31 @@ macro_rules! clauses {
 
             /// What the clause says.
             #[must_use]
-            pub const fn says(self) -> &'static str {
-                match self {
+            pub fn says(self) -> &'static str {
+                let says = match self {
                     $(Self::$clause => concat!($($says,)+),)*
-                }
+                };
+                says.trim_start()
             }
         }
     };
 }
 
 clauses! {
-    /// R1: frames are read only after the link is admitted.
+    /// R1: what comes over a link whose other end is not proven says nothing of any peer.
     NothingBeforeAdmission,
+    /// R1: who is proven but not let in says nothing either.
+    ProvenIsNotAdmitted,
+    /// R1: ids are compared whole.
+    WholeIds,
     /// R1: when half-open room is full, a random one of the unproven ones gives way.
     RandomGivesWay,
     /// R1: half-open room is bounded per source too.
     RoomPerSource,
-    /// R1: a link that is not admitted in time ends.
+    /// R1: a link whose other end is not proven in time ends.
     HandshakeDeadline,
+    /// R1: the same deadline covers the admission of who is proven.
+    AdmissionDeadline,
     /// R1: a hello comes once, at the beginning.
     HelloOnce,
     /// R2: only the decider closes a healthy link for being surplus.
@@ -83,10 +90,16 @@ clauses! {
     LifePerLink,
     /// R8: a silent link dies.
     SilenceIsDeath,
+    /// R8: the smaller of both ends' knobs counts at both.
+    SmallerKnob,
+    /// R8: a probe that runs out makes a link suspect, and does not end it.
+    RunOutIsNotDeath,
     /// R8: a probe waits three round trips.
     ProbeFromRoundTrip,
     /// R8: any frame makes a probe wait longer.
     FramesExtendProbe,
+    /// R8: an answer covers all earlier probes of its link.
+    AnswerCoversEarlier,
     /// R8: links are pinged before they die.
     PingsBeforeDeath,
     /// R9: lateness is looked at before anything expires.
@@ -97,6 +110,12 @@ clauses! {
     OnlyAnswersAfterGap,
     /// R9: after a gap all links are probed and peers redialed at once.
     ProbeAfterGap,
+    /// R9: after a gap no wait from before it holds back a dial.
+    NoBackoffAfterGap,
+    /// R9: a second clock tells that the first stood still.
+    TwoClocks,
+    /// R9: ages are counted by the clock that nobody sets.
+    AgesByAwake,
     /// R9: a node that wakes announces at once.
     AnnounceOnWake,
     /// R9: deadlines move by the lateness, not for ever.
@@ -113,6 +132,10 @@ clauses! {
     AnswersAreBounded,
     /// R11: no attempt while a link or an attempt exists.
     OneAttempt,
+    /// R11: a live link is used whoever dialed it.
+    AnyLinkServes,
+    /// R12: a dial that leads nowhere in time ends.
+    DialDeadline,
     /// R12: both sides may redial.
     BothMayDial,
     /// R12: the wait between attempts grows.
@@ -137,6 +160,8 @@ clauses! {
     KeptHoldsPlace,
     /// R17: who gives way is told 'full' and stays away for long.
     GivenWayStaysAway,
+    /// The interface: a reader that comes late gets what holds.
+    NewsIsState,
     /// The interface: an event for a link that is gone changes nothing.
     LinkNames,
     /// The interface: what holds is derived when it is asked for, never from what was once told.

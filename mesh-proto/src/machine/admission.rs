@@ -87,6 +87,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             && matches!(link.phase, Phase::Dialing { .. })
         {
             link.phase = Phase::Shaking { until };
+            let peer = link.peer;
+            if let Some(peer) = peer.and_then(|peer| self.peers.get_mut(peer))
+                && !self.rules.holds(Clause::ResetByUse)
+            {
+                peer.redial.start_over();
+            }
             self.touch(slot);
         } else {
             self.stats.misplaced += 1;
@@ -244,21 +250,26 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     pub(crate) fn refused_read(&mut self, slot: Slot, reason: Reason) {
         let Some(link) = self.links.get(slot) else { return };
         let (peer, remote) = (link.peer, link.remote);
+        let met_own_key = link.proof.is_some_and(|proof| proof.peer == self.me);
         if reason == Reason::OwnSelf
             && let Some(address) = remote
         {
             self.remember_own(address);
         }
+        if met_own_key && reason == Reason::Conflict {
+            self.stats.met_clone += 1;
+        }
         self.end_link(slot, reason, How::Cut, Witness::Both);
         let Some(slot) = peer else { return };
-        if let Some(peer) = self.peers.get_mut(slot) {
-            peer.conflict |= reason == Reason::Conflict;
-            peer.ended = Some(reason);
-            if let (Reason::OwnSelf, Some(address)) = (reason, remote) {
-                peer.candidates.forget(address);
-            }
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        // The one that was dialed for has not said this: its address has a wrong one, and that is all (R7).
+        let somebody_else = met_own_key && peer.id.is_some();
+        peer.conflict |= reason == Reason::Conflict && !somebody_else;
+        peer.ended = Some(reason);
+        if let (Reason::OwnSelf, Some(address)) = (reason, remote) {
+            peer.candidates.forget(address);
         }
-        if reason.lasts() {
+        if reason.lasts() && !somebody_else {
             self.pause(slot);
         }
         self.review(slot);
@@ -382,6 +393,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// The smaller of both knobs. One below what this node can probe by counts as that.
     fn agreed_knob(&self, hello: &Hello) -> core::time::Duration {
+        if !self.rules.holds(Clause::SmallerKnob) {
+            return self.config.detect_within;
+        }
         let least = self.config.probe_floor.saturating_mul(2);
         self.config.detect_within.min(hello.detect_within.max(least))
     }

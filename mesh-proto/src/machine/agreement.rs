@@ -40,7 +40,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                     return (decides || follower_may)
                         .then(|| self.keep_only(*place, &order, passed_over > 0));
                 }
-                Evidence::Asked if !self.rules.holds(Clause::ProofBeforeClose) => {
+                Evidence::Asked | Evidence::Unasked if !self.rules.holds(Clause::ProofBeforeClose) => {
                     return Some(self.keep_only(*place, &order, passed_over > 0));
                 }
                 Evidence::Asked => return None,
@@ -68,7 +68,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     }
 
     /// Whether this node decides for the pair; `None` while the other's name is not known.
-    fn decides(&self, slot: Slot) -> Option<bool> {
+    pub(crate) fn decides(&self, slot: Slot) -> Option<bool> {
         self.peers.get(slot)?.id.map(|other| self.me < other)
     }
 

@@ -35,12 +35,14 @@ pub(crate) struct Announcing {
     /// When the last one went out.
     pub(crate) last: Option<Instant>,
     /// The answer that is due, and to whom.
+    #[serde(with = "crate::address")]
     pub(crate) answer: Option<(Instant, SocketAddr)>,
     /// When the last answer went out.
     pub(crate) last_answer: Option<Instant>,
     /// The announcement that must go out now.
     pub(crate) owed: Option<Cause>,
     /// The answer that must go out now.
+    #[serde(with = "crate::address")]
     pub(crate) answer_owed: Option<SocketAddr>,
 }
 

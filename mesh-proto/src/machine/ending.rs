@@ -110,11 +110,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// A link ended, or a dial failed, by the system's word.
     pub(crate) fn closed(&mut self, id: LinkId, error: SystemError) {
-        if let Some(slot) = id
-            .slot()
-            .filter(|slot| self.links.get(*slot).is_some_and(|link| link.id == id && link.is_ended()))
-        {
-            // It went by itself before the order to close it was given: there is nothing to close any more.
+        // A deadline of the same step may have ended it: then the order to close it has nothing left to close.
+        let ended = |slot: &Slot| self.links.get(*slot).is_some_and(|link| link.id == id && link.is_ended());
+        if let Some(slot) = id.slot().filter(ended) {
             self.ready.remove(&mut self.links, slot);
             self.remove_link(slot);
             return;
@@ -221,6 +219,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let now = self.clock;
         let grace = self.late && self.rules.holds(Clause::LateStepGrace);
         let silence_kills = self.rules.holds(Clause::SilenceIsDeath);
+        let run_out_kills = !self.rules.holds(Clause::RunOutIsNotDeath);
         let pings = self.rules.holds(Clause::PingsBeforeDeath);
         let Some(link) = self.links.get_mut(slot) else { return };
         let (peer, stable) = (link.peer, link.stable_at.is_some_and(|at| at <= now));
@@ -231,9 +230,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             // The answer may lie unread: this node was not there to read it.
             link.grace_used = true;
             pulse.wait_longer(now);
-        } else if dead && silence_kills {
+        } else if (dead && silence_kills) || (ran_out && run_out_kills) {
             self.end_link(slot, Reason::Silent, How::Cut, Witness::HereOnly);
             return;
+        } else if dead {
+            // The weakened rule lets it live on.
+            pulse.forget_silence(now);
         } else if ran_out {
             pulse.run_out();
         }

@@ -42,6 +42,7 @@ pub(crate) struct Link {
     /// The kind of way: at first as this end sees it, then the worse of both views.
     pub(crate) class: PathClass,
     /// Where the other end is: what was dialed, or where the stream came from.
+    #[serde(with = "crate::address")]
     pub(crate) remote: Option<SocketAddr>,
     /// Whose it is, or should be.
     pub(crate) peer: Option<Slot>,
@@ -89,6 +90,18 @@ pub(crate) enum Phase {
     Admitted,
     Draining { reason: Reason, until: Instant },
     Ended { reason: Reason },
+}
+
+impl Phase {
+    /// The same phase with another end, if it has one on the way to being admitted.
+    pub(crate) const fn put_off(self, until: Instant) -> Self {
+        match self {
+            Self::Dialing { .. } => Self::Dialing { until },
+            Self::Shaking { .. } => Self::Shaking { until },
+            Self::Proven { .. } => Self::Proven { until },
+            Self::Admitted | Self::Draining { .. } | Self::Ended { .. } => self,
+        }
+    }
 }
 
 /// What a link owes: every pending action that concerns it. Nothing queues anywhere else, so nothing overflows.

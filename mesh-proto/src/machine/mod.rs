@@ -21,6 +21,8 @@ mod pulse;
 mod reading;
 mod stats;
 mod turn;
+#[cfg(feature = "sim")]
+pub(crate) mod view;
 mod waking;
 mod wishes;
 
@@ -143,6 +145,7 @@ pub struct Mesh<S: Storage, R: Rules = Shipped> {
     pub(crate) announcing: Announcing,
     /// How many peers only hints speak of that nobody vouches for.
     pub(crate) hinted_peers: u32,
+    #[serde(with = "crate::address")]
     pub(crate) own_addresses: Vec<SocketAddr, MAX_OWN_ADDRESSES>,
     pub(crate) leaving: bool,
     pub(crate) stats: Stats,
@@ -181,18 +184,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         seed: Seed,
         rules: R,
     ) -> Result<Self, ConfigError> {
-        config.check()?;
+        Self::check(&config)?;
         let limits = &config.limits;
-        let room = |name, asked: u64, room: Option<usize>| match room {
-            Some(room) if asked > room as u64 => {
-                Err(ConfigError::Capacity { name, asked, room: room as u64 })
-            }
-            Some(_) | None => Ok(()),
-        };
-        room("peers", u64::from(limits.peers), S::PEERS)?;
-        room("links", limits.links(), S::LINKS)?;
-        room("links (that can be named)", limits.links(), Some(LinkId::MOST))?;
-        room("links per peer", u64::from(limits.links_per_peer), Some(MAX_LINKS_PER_PEER as usize))?;
         let links = usize::try_from(limits.links()).unwrap_or(usize::MAX);
         let peers = limits.peers as usize;
         Ok(Self {
@@ -228,6 +221,22 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             leaving: false,
             stats: Stats::default(),
         })
+    }
+
+    /// Whether a configuration agrees with itself and fits into the tables.
+    pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
+        config.check()?;
+        let limits = &config.limits;
+        let room = |name, asked: u64, room: Option<usize>| match room {
+            Some(room) if asked > room as u64 => {
+                Err(ConfigError::Capacity { name, asked, room: room as u64 })
+            }
+            Some(_) | None => Ok(()),
+        };
+        room("peers", u64::from(limits.peers), S::PEERS)?;
+        room("links", limits.links(), S::LINKS)?;
+        room("links (that can be named)", limits.links(), Some(LinkId::MOST))?;
+        room("links per peer", u64::from(limits.links_per_peer), Some(MAX_LINKS_PER_PEER as usize))
     }
 
     /// Takes one event in, at this time. Everything that was due before is done first.
@@ -346,18 +355,16 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let peer = link.peer;
         match link.phase {
             Phase::Dialing { until } | Phase::Shaking { until } | Phase::Proven { until } => {
-                let half_open = matches!(link.side, Side::Accepted);
-                if half_open && !self.rules.holds(Clause::HandshakeDeadline) {
-                    link.phase = Phase::Shaking { until: until.after(self.config.handshake_within * 1000) };
+                let covered = match (link.side, link.phase) {
+                    (Side::Dialed, _) => Clause::DialDeadline,
+                    (Side::Accepted, Phase::Proven { .. }) => Clause::AdmissionDeadline,
+                    (Side::Accepted, _) => Clause::HandshakeDeadline,
+                };
+                if !self.rules.holds(covered) {
+                    link.phase = link.phase.put_off(until.after(self.config.handshake_within * 1000));
                 } else if self.late && !link.grace_used && self.rules.holds(Clause::LateStepGrace) {
                     link.grace_used = true;
-                    let until = now.after(self.config.probe_floor);
-                    link.phase = match link.phase {
-                        Phase::Dialing { .. } => Phase::Dialing { until },
-                        Phase::Shaking { .. } => Phase::Shaking { until },
-                        phase @ (Phase::Admitted | Phase::Draining { .. } | Phase::Ended { .. }) => phase,
-                        Phase::Proven { .. } => Phase::Proven { until },
-                    };
+                    link.phase = link.phase.put_off(now.after(self.config.probe_floor));
                 } else {
                     self.dial_ran_out(slot);
                 }
@@ -366,8 +373,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Phase::Draining { reason, .. } => self.drained_in_vain(slot, reason),
             Phase::Ended { .. } => {}
         }
-        if let Some(peer) = peer {
-            self.review(peer);
+        // What falls due at the same moment is all in before anything is made of it, so that the places in the table,
+        // by which such deadlines are ordered, decide nothing.
+        if let Some(slot) = peer
+            && let Some(peer) = self.peers.get_mut(slot)
+        {
+            peer.unsettled = true;
+            let placed = self.peer_timers.lower(slot, now);
+            debug_assert!(placed.is_ok(), "the table of timers has a place for every peer");
         }
     }
 
@@ -385,6 +398,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// Looks at a peer after something about it changed: which link stays, what holds, whether to dial, when next.
     pub(crate) fn review(&mut self, slot: Slot) {
+        if let Some(peer) = self.peers.get_mut(slot) {
+            peer.unsettled = false;
+        }
         let chosen = self.settle(slot);
         self.publish(slot, chosen);
         self.pursue(slot);
@@ -399,8 +415,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let carrier = self.carrier(slot).and_then(|carrier| self.links.get(carrier)).map(|link| link.id);
         let usable = self.links_of(slot).filter(|(_, link)| link.is_usable()).count();
         let now = self.clock;
+        let derived = self.rules.holds(Clause::TargetIsDerived);
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let standing = match (carrier, peer.incarnation) {
+            // The weakened rule goes on pointing at the link that was told first.
+            (Some(_), Some(_)) if !derived && matches!(peer.standing, Standing::Up { .. }) => peer.standing,
             (Some(link), Some(incarnation)) => Standing::Up { link, incarnation },
             (None, _) | (_, None) if peer.session => {
                 Standing::Away { reason: peer.ended.unwrap_or(crate::reason::Reason::Silent) }
@@ -414,15 +433,16 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let lost = peer.lost_carrier.take();
         let was_up = matches!(peer.standing, Standing::Up { .. });
         if let Standing::Up { .. } = standing {
+            let of_several = matches!(
+                peer.ended,
+                Some(crate::reason::Reason::Duplicate | crate::reason::Reason::Superseded)
+            );
             if let Some(chosen) = chosen {
                 peer.chosen = chosen;
+            } else if was_up && usable == 1 && lost.is_some() && of_several {
+                peer.chosen = crate::explain::Chosen::DeciderChose;
             } else if standing != peer.standing && usable == 1 {
-                peer.chosen = match peer.ended {
-                    Some(crate::reason::Reason::Duplicate | crate::reason::Reason::Superseded) if was_up => {
-                        crate::explain::Chosen::DeciderChose
-                    }
-                    Some(_) | None => crate::explain::Chosen::Only,
-                };
+                peer.chosen = crate::explain::Chosen::Only;
             }
         }
         if standing != peer.standing {
@@ -456,9 +476,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// The peer with this id.
     pub(crate) fn find(&self, id: &NodeId) -> Option<Slot> {
+        let whole = self.rules.holds(Clause::WholeIds);
         self.by_id
             .each(id.prefix())
-            .find(|slot| self.peers.get(*slot).is_some_and(|peer| peer.id.as_ref() == Some(id)))
+            .find(|slot| !whole || self.peers.get(*slot).is_some_and(|peer| peer.id.as_ref() == Some(id)))
     }
 
     /// The place of a link, if its name still means one.

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::frame::PathClass;
 use crate::machine::dialing::{ABREAST, Asked, earliest};
-use crate::machine::link::{Link, Phase};
+use crate::machine::link::{Link, Phase, Side};
 use crate::machine::{Links, Mesh, Peers, Waiting};
 use crate::reason::Reason;
 use crate::rules::{Clause, Rules};
@@ -31,6 +31,9 @@ pub(crate) struct Survey {
 impl<'m, S: Storage, R: Rules> Outlook<'m, S, R> {
     /// When a peer must be looked at again, its links aside.
     pub(crate) fn deadline(&self, slot: Slot) -> Option<Instant> {
+        if self.peers.get(slot)?.unsettled {
+            return Some(Instant::START);
+        }
         earliest([self.pursuit_due(slot), self.session_ends_at(slot), self.idle_at(slot)])
     }
 
@@ -61,7 +64,11 @@ impl<'m, S: Storage, R: Rules> Outlook<'m, S, R> {
     pub(crate) fn survey(&self, slot: Slot) -> Survey {
         let mut survey = Survey { healthy: None, under_way: 0 };
         let dial_suspects = self.rules.holds(Clause::SuspectsAreDialed);
+        let any_serves = self.rules.holds(Clause::AnyLinkServes);
         for (_, link) in self.links_of(slot) {
+            if matches!(link.side, Side::Accepted) && !any_serves {
+                continue;
+            }
             // A close for lack of use is asked for, not done: until it is answered the link may come back.
             let asks_to_end = matches!(link.phase, Phase::Draining { reason: Reason::Idle, .. });
             if link.is_attempt() {

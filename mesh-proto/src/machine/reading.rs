@@ -66,6 +66,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             {
                 self.read_unproven(frame);
             }
+            (Phase::Proven { .. }, _, _) if !self.rules.holds(Clause::ProvenIsNotAdmitted) => {
+                self.read_unadmitted(slot, frame);
+            }
             (Phase::Dialing { .. } | Phase::Shaking { .. } | Phase::Proven { .. }, _, _) => {
                 self.protocol_error(slot)
             }
@@ -79,8 +82,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         match frame {
             Frame::Ping { nonce } => link.owes.pong = Some(*nonce),
             Frame::Pong { nonce } => {
-                let answered =
-                    link.pulse.as_mut().map_or(Err(NeverAsked), |pulse| pulse.hear_answer(now, *nonce));
+                let covers = self.rules.holds(Clause::AnswerCoversEarlier);
+                let answered = link
+                    .pulse
+                    .as_mut()
+                    .map_or(Err(NeverAsked), |pulse| pulse.hear_answer(now, *nonce, covers));
                 match answered {
                     Ok(()) => link.grace_used = false,
                     Err(NeverAsked) => self.protocol_error(slot),
@@ -134,14 +140,37 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
     }
 
-    /// The weakened rule reads what was not proven: whoever is named in a close is believed to have left.
+    /// The weakened rule reads what was not proven: whoever is named in a hello is believed to be there anew, and
+    /// whoever is named in a close to have left.
     fn read_unproven(&mut self, frame: &Frame) {
-        if let Frame::Close(reason) = frame
-            && let Some(peer) = self.by_change.tail()
-        {
-            self.end_links(peer, *reason, How::Cut);
-            self.end_session(peer, Some(*reason));
+        let reason = match frame {
+            Frame::Hello(_) | Frame::Welcome(_) => Reason::Superseded,
+            Frame::Close(reason) => *reason,
+            Frame::Refused(_)
+            | Frame::Ping { .. }
+            | Frame::Pong { .. }
+            | Frame::Lost(_)
+            | Frame::Noted(_)
+            | Frame::Doubted
+            | Frame::Cleared => return,
+        };
+        if let Some(peer) = self.by_change.tail() {
+            self.end_links(peer, reason, How::Cut);
+            self.end_session(peer, Some(reason));
             self.review(peer);
         }
+    }
+
+    /// The weakened rule believes whoever is proven, let in or not.
+    fn read_unadmitted(&mut self, slot: Slot, frame: &Frame) {
+        let proof = self.links.get(slot).and_then(|link| link.proof);
+        let Some(peer) = proof.and_then(|proof| self.find(&proof.peer)) else { return };
+        if let Frame::Lost(losses) = frame {
+            self.losses_read(peer, losses);
+        } else if let Frame::Close(reason) = frame {
+            self.end_links(peer, *reason, How::Cut);
+            self.end_session(peer, Some(*reason));
+        }
+        self.review(peer);
     }
 }

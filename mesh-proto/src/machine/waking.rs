@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::announcement::Cause;
 use crate::event::Wake;
 use crate::machine::Mesh;
+use crate::machine::link::Link;
 use crate::machine::pulse::Strictness;
 use crate::rules::{Clause, Rules};
 use crate::storage::{Slot, Storage};
@@ -36,8 +37,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let slept = micros(now.elapsed.since(self.last.elapsed)).saturating_sub(passed);
         let first = self.last == Now::default();
         self.last = Now { awake, elapsed: now.elapsed };
+        if !first && !self.rules.holds(Clause::AgesByAwake) {
+            // The weakened rule lets a step of the second clock make everything older.
+            self.clock = self.clock.after(Duration::from_micros(slept));
+        }
         let gap = late > micros(self.config.gap());
-        let suspended = slept >= micros(SUSPENDED) && !first;
+        let suspended = slept >= micros(SUSPENDED) && !first && self.rules.holds(Clause::TwoClocks);
         if gap || suspended {
             self.stats.gaps += 1;
             self.gap(Cause::Woke);
@@ -70,11 +75,26 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let mut next = self.peers.after(None);
         while let Some(slot) = next {
             next = self.peers.after(Some(slot));
-            if let Some(peer) = self.peers.get_mut(slot) {
+            if let Some(peer) = self.peers.get_mut(slot)
+                && self.rules.holds(Clause::NoBackoffAfterGap)
+            {
                 peer.redial.hurry(now);
+            }
+            if !self.rules.holds(Clause::DeadlinesMoveByGapOnly) {
+                self.shelter(slot);
             }
             self.probe_all(slot, strictness);
             self.review(slot);
+        }
+    }
+
+    /// The weakened rule counts the silence of every link from the gap on.
+    fn shelter(&mut self, slot: Slot) {
+        let now = self.clock;
+        for link in self.collect(slot, Link::is_admitted) {
+            if let Some(pulse) = self.links.get_mut(link).and_then(|link| link.pulse.as_mut()) {
+                pulse.forget_silence(now);
+            }
         }
     }
 

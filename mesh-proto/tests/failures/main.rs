@@ -7,7 +7,9 @@ extern crate alloc;
 
 mod duplicates;
 mod lost_events;
+mod pair;
 mod reading;
+mod scene;
 mod sleep;
 mod strangers;
 mod table;
