@@ -236,8 +236,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         } else if dead {
             // The weakened rule lets it live on.
             pulse.forget_silence(now);
-        } else if ran_out {
-            pulse.run_out();
+        } else {
+            if dead {
+                // The weakened rule takes silence for life.
+                pulse.outlive(now);
+            }
+            if ran_out {
+                pulse.run_out();
+            }
         }
         if pulse.ping_due() <= now {
             pulse.ping(now);
