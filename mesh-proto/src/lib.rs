@@ -96,6 +96,8 @@ mod chance;
 mod config;
 mod event;
 mod explain;
+#[cfg(feature = "sim")]
+pub mod explore;
 mod frame;
 mod id;
 mod machine;

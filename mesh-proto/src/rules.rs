@@ -23,10 +23,11 @@ macro_rules! clauses {
 
             /// What the clause says.
             #[must_use]
-            pub const fn says(self) -> &'static str {
-                match self {
+            pub fn says(self) -> &'static str {
+                let says = match self {
                     $(Self::$clause => concat!($($says,)+),)*
-                }
+                };
+                says.trim_start()
             }
         }
     };

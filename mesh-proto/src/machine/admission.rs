@@ -250,21 +250,26 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     pub(crate) fn refused_read(&mut self, slot: Slot, reason: Reason) {
         let Some(link) = self.links.get(slot) else { return };
         let (peer, remote) = (link.peer, link.remote);
+        let met_own_key = link.proof.is_some_and(|proof| proof.peer == self.me);
         if reason == Reason::OwnSelf
             && let Some(address) = remote
         {
             self.remember_own(address);
         }
+        if met_own_key && reason == Reason::Conflict {
+            self.stats.met_clone += 1;
+        }
         self.end_link(slot, reason, How::Cut, Witness::Both);
         let Some(slot) = peer else { return };
-        if let Some(peer) = self.peers.get_mut(slot) {
-            peer.conflict |= reason == Reason::Conflict;
-            peer.ended = Some(reason);
-            if let (Reason::OwnSelf, Some(address)) = (reason, remote) {
-                peer.candidates.forget(address);
-            }
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        // The one that was dialed for has not said this: its address has a wrong one, and that is all (R7).
+        let somebody_else = met_own_key && peer.id.is_some();
+        peer.conflict |= reason == Reason::Conflict && !somebody_else;
+        peer.ended = Some(reason);
+        if let (Reason::OwnSelf, Some(address)) = (reason, remote) {
+            peer.candidates.forget(address);
         }
-        if reason.lasts() {
+        if reason.lasts() && !somebody_else {
             self.pause(slot);
         }
         self.review(slot);

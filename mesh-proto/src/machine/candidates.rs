@@ -11,17 +11,17 @@ use crate::frame::PathClass;
 /// The routes to one peer. What was told or proven last comes first; a route that fails loses trust and sinks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Candidates {
-    list: Vec<Candidate, MAX_ROUTES>,
+    pub(super) list: Vec<Candidate, MAX_ROUTES>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Candidate {
-    route: Route,
-    origin: Origin,
+pub(super) struct Candidate {
+    pub(super) route: Route,
+    pub(super) origin: Origin,
     /// How often in a row it led nowhere.
-    failures: u8,
+    pub(super) failures: u8,
     /// Whether the attempt that is under way has tried it.
-    tried: bool,
+    pub(super) tried: bool,
 }
 
 /// Who says that a peer is there.

@@ -208,20 +208,22 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     pub(crate) fn back_off(&mut self, slot: Slot) {
         let now = self.clock;
         let grows = self.rules.holds(Clause::BackoffGrows);
+        let most_kept = self.kept_backoff();
         let Some(peer) = self.peers.get_mut(slot) else { return };
         if peer.redial.is_paused(now) {
             return;
         }
-        let most = if peer.kept_here {
-            self.config.detect_within.max(KEPT_BACKOFF)
-        } else {
-            self.config.backoff_most
-        };
+        let most = if peer.kept_here { most_kept } else { self.config.backoff_most };
         let bound = doubled(self.config.backoff_first, peer.redial.failures).min(most);
         if grows {
             peer.redial.failures = peer.redial.failures.saturating_add(1).min(MOST_DOUBLINGS);
         }
         peer.redial.not_before = now.after(self.dice.up_to(bound));
+    }
+
+    /// The longest wait for a peer that is to be kept.
+    pub(crate) fn kept_backoff(&self) -> Duration {
+        self.config.detect_within.max(KEPT_BACKOFF)
     }
 
     /// Leaves the peer alone for long: it refused for a reason that will not change.

@@ -110,11 +110,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// A link ended, or a dial failed, by the system's word.
     pub(crate) fn closed(&mut self, id: LinkId, error: SystemError) {
-        if let Some(slot) = id
-            .slot()
-            .filter(|slot| self.links.get(*slot).is_some_and(|link| link.id == id && link.is_ended()))
-        {
-            // It went by itself before the order to close it was given: there is nothing to close any more.
+        // A deadline of the same step may have ended it: then the order to close it has nothing left to close.
+        let ended = |slot: &Slot| self.links.get(*slot).is_some_and(|link| link.id == id && link.is_ended());
+        if let Some(slot) = id.slot().filter(ended) {
             self.ready.remove(&mut self.links, slot);
             self.remove_link(slot);
             return;
@@ -268,8 +266,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         } else if dead {
             // The weakened rule lets it live on.
             pulse.forget_silence(now);
-        } else if ran_out {
-            pulse.run_out();
+        } else {
+            if dead {
+                // The weakened rule takes silence for life.
+                pulse.outlive(now);
+            }
+            if ran_out {
+                pulse.run_out();
+            }
         }
         if pulse.ping_due() <= now {
             pulse.ping(now);

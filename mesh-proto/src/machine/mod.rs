@@ -21,6 +21,8 @@ mod pulse;
 mod reading;
 mod stats;
 mod turn;
+#[cfg(feature = "sim")]
+pub(crate) mod view;
 mod waking;
 mod wishes;
 
@@ -371,8 +373,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Phase::Draining { reason, .. } => self.drained_in_vain(slot, reason),
             Phase::Ended { .. } => {}
         }
-        if let Some(peer) = peer {
-            self.review(peer);
+        // What falls due at the same moment is all in before anything is made of it, so that the places in the table,
+        // by which such deadlines are ordered, decide nothing.
+        if let Some(slot) = peer
+            && let Some(peer) = self.peers.get_mut(slot)
+        {
+            peer.unsettled = true;
+            let placed = self.peer_timers.lower(slot, now);
+            debug_assert!(placed.is_ok(), "the table of timers has a place for every peer");
         }
     }
 
@@ -390,6 +398,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// Looks at a peer after something about it changed: which link stays, what holds, whether to dial, when next.
     pub(crate) fn review(&mut self, slot: Slot) {
+        if let Some(peer) = self.peers.get_mut(slot) {
+            peer.unsettled = false;
+        }
         let chosen = self.settle(slot);
         self.publish(slot, chosen);
         self.pursue(slot);
@@ -422,15 +433,16 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let lost = peer.lost_carrier.take();
         let was_up = matches!(peer.standing, Standing::Up { .. });
         if let Standing::Up { .. } = standing {
+            let of_several = matches!(
+                peer.ended,
+                Some(crate::reason::Reason::Duplicate | crate::reason::Reason::Superseded)
+            );
             if let Some(chosen) = chosen {
                 peer.chosen = chosen;
+            } else if was_up && usable == 1 && lost.is_some() && of_several {
+                peer.chosen = crate::explain::Chosen::DeciderChose;
             } else if standing != peer.standing && usable == 1 {
-                peer.chosen = match peer.ended {
-                    Some(crate::reason::Reason::Duplicate | crate::reason::Reason::Superseded) if was_up => {
-                        crate::explain::Chosen::DeciderChose
-                    }
-                    Some(_) | None => crate::explain::Chosen::Only,
-                };
+                peer.chosen = crate::explain::Chosen::Only;
             }
         }
         if standing != peer.standing {

@@ -31,6 +31,9 @@ pub(crate) struct Survey {
 impl<'m, S: Storage, R: Rules> Outlook<'m, S, R> {
     /// When a peer must be looked at again, its links aside.
     pub(crate) fn deadline(&self, slot: Slot) -> Option<Instant> {
+        if self.peers.get(slot)?.unsettled {
+            return Some(Instant::START);
+        }
         earliest([self.pursuit_due(slot), self.session_ends_at(slot), self.idle_at(slot)])
     }
 

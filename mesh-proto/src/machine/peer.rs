@@ -41,6 +41,8 @@ pub(crate) struct Peer {
     pub(crate) ended: Option<Reason>,
     /// A link that could carry the session ended since the last review, and whether it had been of use.
     pub(crate) lost_carrier: Option<bool>,
+    /// Whether a link of it fell due since the last review.
+    pub(crate) unsettled: bool,
     /// Whether only hints speak of it that nobody vouches for.
     pub(crate) only_hinted: bool,
     /// Since when there is a session without a link that can carry it.
@@ -121,6 +123,7 @@ impl Peer {
             session: false,
             ended: None,
             lost_carrier: None,
+            unsettled: false,
             only_hinted: false,
             away_since: None,
             used: now,

@@ -10,29 +10,29 @@ use crate::time::Instant;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pulse {
     /// When the last frame came that counts as life.
-    heard: Instant,
+    pub(super) heard: Instant,
     /// The link is dead when this long nothing was heard: the smaller of both ends' knobs.
-    detect_within: Duration,
+    pub(super) detect_within: Duration,
     /// The least time that a probe waits.
-    floor: Duration,
+    pub(super) floor: Duration,
     /// The round trip measured last, and the one before.
-    round_trips: [Duration; 2],
+    pub(super) round_trips: [Duration; 2],
     /// The nonce of the newest ping.
-    sent: u32,
+    pub(super) sent: u32,
     /// When that was sent.
-    sent_at: Instant,
+    pub(super) sent_at: Instant,
     /// The newest nonce that was answered.
-    answered: u32,
+    pub(super) answered: u32,
     /// When the oldest ping was sent that has no answer.
-    asked_at: Instant,
+    pub(super) asked_at: Instant,
     /// When the patience for an answer ends; `None` when nothing is asked or it has ended.
-    patience: Option<Instant>,
+    pub(super) patience: Option<Instant>,
     /// Whether the patience ended, and nothing was answered since.
-    ran_out: bool,
+    pub(super) ran_out: bool,
     /// Only answers to pings above this nonce were asked for after every link of the peer was admitted.
-    fresh_above: u32,
+    pub(super) fresh_above: u32,
     /// After a gap of our own nothing but the answer to this nonce, or a later one, is life (R9).
-    strict: Option<u32>,
+    pub(super) strict: Option<u32>,
 }
 
 /// What is known of a link since the newest link of its peer was admitted.
@@ -171,6 +171,11 @@ impl Pulse {
 
     /// A weakened rule counts the silence from now on.
     pub(crate) const fn forget_silence(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    /// Counts silence as life: for a rule that is weakened so.
+    pub(crate) fn outlive(&mut self, now: Instant) {
         self.heard = now;
     }
 

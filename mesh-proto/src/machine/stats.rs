@@ -45,7 +45,7 @@ pub struct Stats {
     pub conflicts: u64,
     /// Hellos with this node's own id and run: dials to itself.
     pub met_self: u64,
-    /// Hellos with this node's own id and another run: its key lives twice.
+    /// Links between this node and another run of its own key, at whichever end: it lives twice.
     pub met_clone: u64,
     /// Gaps that the node noticed by itself.
     pub gaps: u64,

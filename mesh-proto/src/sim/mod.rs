@@ -376,6 +376,23 @@ impl<S: Storage, R: Rules> World<S, R> {
         self.seed
     }
 
+    /// A number below `bound`, from the seed: for what a test leaves to chance.
+    pub fn draw(&mut self, bound: u64) -> u64 {
+        self.dice.below(bound)
+    }
+
+    /// Whether a node runs: not stopped, and not standing still.
+    #[must_use]
+    pub fn runs(&self, n: NodeName) -> bool {
+        self.nodes[n.0].life == Life::Running
+    }
+
+    /// Whether a node is stopped.
+    #[must_use]
+    pub fn is_stopped(&self, n: NodeName) -> bool {
+        !self.nodes[n.0].life.has_process()
+    }
+
     /// The time since the world began.
     #[must_use]
     pub fn now(&self) -> Duration {

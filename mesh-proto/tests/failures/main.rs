@@ -7,6 +7,7 @@ extern crate alloc;
 
 mod duplicates;
 mod lost_events;
+mod pair;
 mod reading;
 mod scene;
 mod sleep;

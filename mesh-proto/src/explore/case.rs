@@ -1,0 +1,179 @@
+//! What is explored: how many nodes, who dials whom how often, and which faults happen.
+
+use core::time::Duration;
+
+use crate::config::{Config, Limits};
+use crate::rules::Clause;
+
+/// One thing that can go wrong. Each happens at most as often, in all, as a [`Case`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// A node is killed and starts again: the system resets its streams.
+    Restart,
+    /// The same, and nobody hears of it.
+    SilentRestart,
+    /// A node starts again from an older state, and nobody hears of it: its start number is the same, or lower.
+    Restored,
+    /// A stream dies at one end. The other is not told, and what it sends goes nowhere.
+    LostAtOneEnd,
+    /// A stream carries nothing any more, in either direction, and neither end is told.
+    BlackHole,
+    /// What the acceptor says in a handshake goes nowhere from now on, and neither end is told: one end may admit the
+    /// link, and the other runs out.
+    HalfHandshake,
+    /// A node stops, for up to a little more than `detect_within`.
+    Freeze,
+    /// The system closes a stream, and tells both ends.
+    ClosedBySystem,
+    /// A deadline passes although frames are on their way.
+    SlowAnswer,
+}
+
+impl Fault {
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::SilentRestart => "silent-restart",
+            Self::Restored => "restored",
+            Self::LostAtOneEnd => "lost-at-one-end",
+            Self::BlackHole => "black-hole",
+            Self::HalfHandshake => "half-handshake",
+            Self::Freeze => "freeze",
+            Self::ClosedBySystem => "closed-by-system",
+            Self::SlowAnswer => "slow-answer",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Restart,
+        Self::SilentRestart,
+        Self::Restored,
+        Self::LostAtOneEnd,
+        Self::BlackHole,
+        Self::HalfHandshake,
+        Self::Freeze,
+        Self::ClosedBySystem,
+        Self::SlowAnswer,
+    ];
+}
+
+/// The clauses of the rules that are missed at once when they are gone.
+pub const CAUGHT: &[Clause] = &[
+    Clause::OneDecider,
+    Clause::ProofBeforeClose,
+    Clause::Preference,
+    Clause::NewcomerWaits,
+    Clause::LossesAreTold,
+    Clause::IncarnationOrder,
+    Clause::RandomBits,
+    Clause::WakeBeforeExpiry,
+    Clause::LinkNames,
+    Clause::OnlyDeciderActsOnRunOut,
+    Clause::LossesReadByBoth,
+    Clause::NewerEndsOlder,
+    Clause::SuspectsAreDialed,
+    Clause::ConflictIsRefused,
+    Clause::SilenceIsDeath,
+];
+
+/// One family of states to visit.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// What it is called.
+    pub name: &'static str,
+    /// How many nodes there are. Each keeps all the others, as far as it has places.
+    pub nodes: u8,
+    /// How many places for peers each has.
+    pub places: u32,
+    /// How many dials each begins with, at the same time: one or two.
+    pub abreast: u8,
+    /// How many more it is told to make, whenever none is under way.
+    pub seeks: u8,
+    /// How many faults there are in all.
+    pub faults: u8,
+    /// Of which kinds.
+    pub kinds: &'static [Fault],
+    /// Whether it is small enough to be visited completely.
+    pub complete: bool,
+}
+
+impl Case {
+    /// One dial on each side, and two faults.
+    pub const ONE_EACH_TWO_FAULTS: Self = Self {
+        name: "one-each-two-faults",
+        nodes: 2,
+        places: 1,
+        abreast: 1,
+        seeks: 0,
+        faults: 2,
+        kinds: Fault::ALL,
+        complete: true,
+    };
+    /// Two dials on each side, and one fault.
+    pub const TWO_EACH_ONE_FAULT: Self =
+        Self { name: "two-each-one-fault", abreast: 2, faults: 1, ..Self::ONE_EACH_TWO_FAULTS };
+    /// Three dials on each side, and one fault.
+    pub const THREE_EACH: Self =
+        Self { name: "three-each", seeks: 1, complete: false, ..Self::TWO_EACH_ONE_FAULT };
+    /// Three nodes with one place each, and one fault.
+    pub const THREE_NODES: Self =
+        Self { name: "three-nodes", nodes: 3, faults: 1, complete: false, ..Self::ONE_EACH_TWO_FAULTS };
+    /// One dial on each side, and one fault: small enough to be visited while one waits.
+    pub const ONE_EACH_ONE_FAULT: Self =
+        Self { name: "one-each-one-fault", faults: 1, ..Self::ONE_EACH_TWO_FAULTS };
+
+    /// Two dials on each side, and no fault.
+    pub const TWO_EACH: Self = Self { name: "two-each", faults: 0, ..Self::TWO_EACH_ONE_FAULT };
+    /// Every one that has a name.
+    pub const EVERY: &'static [Self] = &[
+        Self::ONE_EACH_ONE_FAULT,
+        Self::TWO_EACH,
+        Self::ONE_EACH_TWO_FAULTS,
+        Self::TWO_EACH_ONE_FAULT,
+        Self::THREE_EACH,
+        Self::THREE_NODES,
+    ];
+    /// Those that are visited while one waits.
+    pub const SMALL: &'static [Self] = &[Self::TWO_EACH, Self::ONE_EACH_ONE_FAULT];
+    /// Those that are visited unless others are asked for.
+    pub const ALL: &'static [Self] =
+        &[Self::ONE_EACH_TWO_FAULTS, Self::TWO_EACH_ONE_FAULT, Self::THREE_EACH, Self::THREE_NODES];
+
+    /// The configuration of every node.
+    ///
+    /// All times are multiples of two seconds, so that deadlines which are set at different moments fall on the same
+    /// ones again and again: there are few ways in which they can lie to each other, and those that coincide are
+    /// visited in every order. Nothing is announced: announcements are hints, and would dial at moments of their own.
+    /// A pause is as short as can be, for there is nothing to see in a longer one.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        let unit = Duration::from_secs(2);
+        Config {
+            detect_within: unit * 4,
+            handshake_within: unit * 2,
+            dial_within: unit,
+            probe_floor: unit,
+            // Draws give the middle, and the bound is reached at once: every wait is two units.
+            backoff_first: unit * 4,
+            backoff_most: unit * 4,
+            stable_after: unit,
+            pause_first: unit * 4,
+            pause_most: unit * 4,
+            announce_every: None,
+            idle_after: None,
+            limits: Limits {
+                peers: self.places,
+                links_per_peer: 4,
+                half_open: 8,
+                half_open_per_source: 8,
+                // Out of reach.
+                incoming_per_second: u32::MAX,
+                dials_in_flight: 8,
+                dials_per_second: u32::MAX,
+            },
+        }
+    }
+}

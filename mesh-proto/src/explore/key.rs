@@ -1,0 +1,235 @@
+//! The key of a state: two states with the same key have the same future.
+//!
+//! Streams are named by who dialed them and in which order, times are told relative to now, nonces relative to the
+//! newest. So a state that comes about in many ways, or again and again, is visited once.
+
+use alloc::vec::Vec;
+
+use crate::explore::stream::{ACCEPTOR, DIALER, End, Item, Stream};
+use crate::explore::world::{World, name};
+use crate::frame::{Frame, Hello, Losses};
+use crate::id::{Incarnation, LinkId, LinkTag, NodeId};
+use crate::machine::view::{Names, digest};
+use crate::rules::Rules;
+use crate::time::{Instant, micros};
+
+const NONE: u64 = u64::MAX;
+/// Tags of streams that are no more are numbered from here on, in the order in which they are met.
+const FORMER: u64 = 1000;
+
+/// The names of the links of one node, and of the tags that all know.
+pub(super) struct Ranks<'a> {
+    streams: &'a [Stream],
+    /// The name of each stream.
+    ranks: Vec<u64>,
+    former: Vec<LinkTag>,
+    /// The run that each node is in: others are told by how they differ from it.
+    runs: Vec<(NodeId, Incarnation)>,
+    node: usize,
+}
+
+impl Names for Ranks<'_> {
+    fn link(&mut self, link: LinkId) -> u64 {
+        let at = self
+            .streams
+            .iter()
+            .position(|stream| stream.ends.iter().any(|end| end.node == self.node && end.link == Some(link)));
+        at.map_or(NONE, |at| self.ranks[at])
+    }
+
+    fn tag(&mut self, tag: LinkTag) -> u64 {
+        if let Some(at) = self.streams.iter().position(|stream| stream.tag == tag) {
+            return self.ranks[at];
+        }
+        let at = self.former.iter().position(|former| *former == tag).unwrap_or_else(|| {
+            self.former.push(tag);
+            self.former.len() - 1
+        });
+        FORMER + at as u64
+    }
+
+    fn run(&mut self, node: NodeId, run: Incarnation) -> u64 {
+        let current = self.runs.iter().find(|(id, _)| *id == node).map_or(run, |(_, current)| *current);
+        run.start.wrapping_sub(current.start) << 32 ^ run.bits.wrapping_sub(current.bits)
+    }
+}
+
+impl<R: Rules> World<R> {
+    pub(super) fn names(&self, node: usize) -> Ranks<'_> {
+        let mut ranks: Vec<u64> = self.streams.iter().map(|_| 0).collect();
+        for (name, at) in self.in_order().into_iter().enumerate() {
+            ranks[at] = name as u64;
+        }
+        let runs = self.nodes.iter().map(|node| (node.mesh.me(), node.run)).collect();
+        Ranks { streams: &self.streams, ranks, former: Vec::new(), runs, node }
+    }
+
+    /// The streams by who dialed them, and then by age.
+    fn in_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.streams.len()).collect();
+        order.sort_by_key(|at| self.streams[*at].ends[DIALER].node);
+        order
+    }
+
+    /// The key, in 128 bits.
+    pub(super) fn key(&self, words: &mut Vec<u64>) -> u128 {
+        words.clear();
+        self.write(words);
+        let (mut low, mut high) = (0x243f_6a88_85a3_08d3_u64, 0x1319_8a2e_0370_7344_u64);
+        for word in words.iter() {
+            low = mix(low ^ *word);
+            high = mix(high.rotate_left(23).wrapping_add(*word).wrapping_mul(0x9fb2_1c65_1e98_df25));
+        }
+        u128::from(high) << 64 | u128::from(low)
+    }
+
+    pub(super) fn write(&self, words: &mut Vec<u64>) {
+        let mut names = self.names(0);
+        words.push(u64::from(self.faults));
+        for (index, node) in self.nodes.iter().enumerate() {
+            names.node = index;
+            words.push(node.frozen.map_or(NONE, |since| self.now - since));
+            words.push(u64::from(node.seeks));
+            for (other, known) in node.known.iter().enumerate() {
+                words.push(known.map_or(NONE, |run| names.run(name(other), run)));
+            }
+            node.mesh.view(Instant::from_micros(self.now), &mut names, words);
+        }
+        for at in self.in_order() {
+            let stream = &self.streams[at];
+            words.push(u64::from(stream.open));
+            words.push(names.tag(stream.tag));
+            for side in [DIALER, ACCEPTOR] {
+                self.write_end(&stream.ends[side], &mut names, words);
+                words.push(u64::from(stream.swallows[side]));
+                let (to, from) = (&stream.ends[side], &stream.ends[1 - side]);
+                for item in &stream.towards[side] {
+                    write_item(item, to, from, &mut names, words);
+                }
+            }
+        }
+    }
+
+    fn write_end(&self, end: &End, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
+        let End { node, run, link, admitted, doubts, closes, told, asked, newest, answered } = end;
+        words.push(*node as u64);
+        words.push(names.run(name(*node), *run));
+        let flags = [link.is_some(), admitted.is_some(), *doubts, *told];
+        words.push(flags.iter().fold(0, |bits, flag| bits << 1 | u64::from(*flag)));
+        words.push(digest(closes));
+        if link.is_none() {
+            return;
+        }
+        words.push(self.admissions_before(*node, *answered));
+        words.push(asked.len() as u64);
+        for asked in asked {
+            words.push(u64::from(newest.wrapping_sub(asked.nonce)));
+            words.push(self.admissions_before(*node, Some(asked.event)));
+        }
+        let floor = micros(self.nodes[*node].mesh.config().probe_floor) + 1;
+        words.push(asked.first().map_or(NONE, |asked| (self.awake(*node) - asked.awake).min(floor)));
+    }
+
+    /// Which of a node's links had been let in at that time, by its count of events.
+    fn admissions_before(&self, node: usize, event: Option<u32>) -> u64 {
+        let Some(event) = event else { return NONE };
+        self.in_order().into_iter().fold(0, |bits, at| {
+            let before = self.streams[at].ends.iter().any(|end| {
+                end.node == node && end.link.is_some() && end.admitted.is_some_and(|at| event >= at)
+            });
+            bits << 1 | u64::from(before)
+        })
+    }
+}
+
+fn write_item(item: &Item, to: &End, from: &End, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
+    match item {
+        Item::Proof => words.push(100),
+        Item::Gone(error) => {
+            words.push(101);
+            words.push(digest(error));
+        }
+        Item::Record(frames) => {
+            words.push(102);
+            words.push(frames.len() as u64);
+            for frame in frames {
+                write_frame(frame, to, from, names, words);
+            }
+        }
+    }
+}
+
+fn write_frame(frame: &Frame, to: &End, from: &End, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
+    match frame {
+        Frame::Hello(hello) => {
+            words.push(0);
+            write_hello(hello, from, names, words);
+        }
+        Frame::Welcome(welcome) => {
+            words.push(1);
+            words.push(u64::from(welcome.doubt));
+            write_hello(&welcome.hello, from, names, words);
+        }
+        Frame::Refused(reason) => {
+            words.push(2);
+            words.push(digest(reason));
+        }
+        Frame::Ping { nonce } => {
+            words.push(3);
+            words.push(u64::from(from.newest.wrapping_sub(*nonce)));
+        }
+        Frame::Pong { nonce } => {
+            words.push(4);
+            words.push(u64::from(to.newest.wrapping_sub(*nonce)));
+        }
+        Frame::Lost(losses) => {
+            words.push(5);
+            write_losses(losses, names, words);
+        }
+        Frame::Noted(tags) => {
+            words.push(6);
+            words.push(tags.len() as u64);
+            for tag in tags {
+                words.push(names.tag(*tag));
+            }
+        }
+        Frame::Doubted => words.push(7),
+        Frame::Cleared => words.push(8),
+        Frame::Close(reason) => {
+            words.push(9);
+            words.push(digest(reason));
+        }
+    }
+}
+
+fn write_hello(hello: &Hello, from: &End, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
+    let Hello {
+        incarnation,
+        // The same for all.
+        detect_within: _,
+        class,
+        keep,
+        lost,
+    } = hello;
+    words.push(names.run(name(from.node), *incarnation));
+    words.push(digest(&(class, keep)));
+    write_losses(lost, names, words);
+}
+
+fn write_losses(losses: &Losses, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
+    let mut named: Vec<_> = losses.iter().map(|loss| (names.tag(loss.tag), digest(&loss.reason))).collect();
+    named.sort_unstable();
+    words.push(named.len() as u64);
+    for (tag, reason) in named {
+        words.push(tag);
+        words.push(reason);
+    }
+}
+
+/// The finisher of SplitMix64: every bit of the input moves about half of the output's.
+fn mix(mut z: u64) -> u64 {
+    z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

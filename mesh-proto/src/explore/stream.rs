@@ -1,0 +1,138 @@
+//! The streams between the nodes, what is on its way in them, and what their ends have seen: the explorer's own
+//! books, which know nothing of what the machines think.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::frame::Frame;
+use crate::id::{Incarnation, LinkId, LinkTag};
+use crate::reason::{Reason, SystemError};
+
+/// The index of the end that dialed.
+pub(super) const DIALER: usize = 0;
+/// The index of the end that was dialed.
+pub(super) const ACCEPTOR: usize = 1;
+
+/// One stream.
+#[derive(Clone, Debug)]
+pub(super) struct Stream {
+    pub(super) tag: LinkTag,
+    /// Whether the acceptor knows of it.
+    pub(super) open: bool,
+    pub(super) ends: [End; 2],
+    /// What is on its way to each end.
+    pub(super) towards: [VecDeque<Item>; 2],
+    /// Whether what is sent to this end from now on goes nowhere.
+    pub(super) swallows: [bool; 2],
+}
+
+/// What is on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    /// The acceptor's part of the handshake: it proves the acceptor to the dialer.
+    Proof,
+    /// Frames that were written in one go.
+    Record(Vec<Frame>),
+    /// The stream's end.
+    Gone(SystemError),
+}
+
+/// One end of a stream.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    pub(super) node: usize,
+    /// Which run of the node it belongs to.
+    pub(super) run: Incarnation,
+    /// The machine's name for it, as long as it has one.
+    pub(super) link: Option<LinkId>,
+    /// When the machine let it in, by the node's count of events.
+    pub(super) admitted: Option<u32>,
+    /// Whether the machine has said that it doubts the other end's run.
+    pub(super) doubts: bool,
+    /// The close that the machine has sent.
+    pub(super) closes: Option<Reason>,
+    /// Whether the other end has said that the link is over, on this or on another link.
+    pub(super) told: bool,
+    /// The pings that have no answer.
+    pub(super) asked: Vec<Asked>,
+    /// The newest nonce that was sent.
+    pub(super) newest: u32,
+    /// When the newest ping that was answered was sent, by the node's count of events.
+    pub(super) answered: Option<u32>,
+}
+
+/// A ping that has no answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) nonce: u32,
+    /// When it was sent, by the node's count of events.
+    pub(super) event: u32,
+    /// When it was sent, by the time that the node was not frozen.
+    pub(super) awake: u64,
+}
+
+impl Stream {
+    pub(super) fn new(tag: LinkTag, dialer: End, acceptor: End) -> Self {
+        Self {
+            tag,
+            open: false,
+            ends: [dialer, acceptor],
+            towards: [VecDeque::new(), VecDeque::new()],
+            swallows: [false, false],
+        }
+    }
+
+    /// Puts something on its way to an end, if it can get there.
+    pub(super) fn push(&mut self, to: usize, item: Item) {
+        if !self.swallows[to] && self.open && self.ends[to].link.is_some() {
+            self.towards[to].push_back(item);
+        }
+    }
+
+    /// Whether nobody has anything to do with it any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.ends.iter().all(|end| end.link.is_none())
+    }
+
+    /// Whether both ends have let it in and neither is about to close it, doubts it or is deaf.
+    pub(super) fn is_shared(&self) -> bool {
+        self.ends.iter().all(|end| end.holds() && !end.doubts) && self.swallows == [false, false]
+    }
+
+    /// The machine at one end has ended it.
+    pub(super) fn end_at(&mut self, end: usize, error: Option<SystemError>) {
+        self.ends[end].link = None;
+        self.ends[end].asked.clear();
+        self.towards[end].clear();
+        if let Some(error) = error {
+            self.push(1 - end, Item::Gone(error));
+        }
+    }
+}
+
+impl End {
+    pub(super) fn new(node: usize, run: Incarnation, link: Option<LinkId>) -> Self {
+        Self {
+            node,
+            run,
+            link,
+            admitted: None,
+            doubts: false,
+            closes: None,
+            told: false,
+            asked: Vec::new(),
+            newest: 0,
+            answered: None,
+        }
+    }
+
+    /// Whether the machine has let it in and has not begun to end it.
+    pub(super) fn holds(&self) -> bool {
+        self.link.is_some() && self.admitted.is_some() && self.closes.is_none()
+    }
+
+    /// Whether it answered a ping that was sent after both it and the other were let in.
+    pub(super) fn answered_since_both(&self, other: &Self) -> bool {
+        self.answered.is_some_and(|event| Some(event) >= self.admitted && Some(event) >= other.admitted)
+    }
+}

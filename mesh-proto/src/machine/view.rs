@@ -1,0 +1,454 @@
+//! What the future of a machine depends on, as a row of numbers: two machines with the same row do the same.
+//!
+//! Times are told relative to now, links by the names that the reader gives them, nonces relative to the newest. What
+//! cannot influence what the machine does is left out, by name: every struct is taken apart here in full, so that a
+//! new field does not compile before somebody has decided which it is.
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
+use core::time::Duration;
+
+use crate::id::{Incarnation, LinkId, LinkTag, NodeId};
+use crate::machine::Mesh;
+use crate::machine::announcing::Announcing;
+use crate::machine::candidates::{Candidate, Candidates};
+use crate::machine::dialing::{Attempt, Budget, Redial};
+use crate::machine::link::{Link, Owes, Phase};
+use crate::machine::peer::{Peer, Rank};
+use crate::machine::pulse::Pulse;
+use crate::rules::{Clause, Rules};
+use crate::storage::{Slot, Storage};
+use crate::time::{Instant, micros};
+
+/// Names that do not tell in which order things came about.
+pub(crate) trait Names {
+    /// Of one of the node's own links.
+    fn link(&mut self, link: LinkId) -> u64;
+    /// Of a link that is known by its tag, whether or not it still exists.
+    fn tag(&mut self, tag: LinkTag) -> u64;
+    /// Of a run of a node.
+    fn run(&mut self, node: NodeId, run: Incarnation) -> u64;
+}
+
+/// The row that is being written.
+pub(crate) struct Row<'a> {
+    pub(crate) words: &'a mut Vec<u64>,
+    /// What times are counted from, by the machine's own time.
+    base: Instant,
+}
+
+/// Any plain value as one number.
+pub(crate) fn digest<T: Hash>(value: &T) -> u64 {
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+const NONE: u64 = u64::MAX;
+
+impl Row<'_> {
+    fn put(&mut self, word: u64) {
+        self.words.push(word);
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.words.push(u64::from(flag));
+    }
+
+    /// A time that counts however long ago it was.
+    fn time(&mut self, at: Instant) {
+        self.words.push(at.as_micros().wrapping_sub(self.base.as_micros()));
+    }
+
+    fn time_if_any(&mut self, at: Option<Instant>) {
+        match at {
+            Some(at) => self.time(at),
+            None => self.put(NONE),
+        }
+    }
+
+    /// A set.
+    pub(crate) fn sorted(&mut self, mut pairs: Vec<(u64, u64)>) {
+        pairs.sort_unstable();
+        self.put(pairs.len() as u64);
+        for (one, other) in pairs {
+            self.put(one);
+            self.put(other);
+        }
+    }
+
+    /// A time of which it counts only that it has passed, once it has.
+    fn due(&mut self, at: Instant) {
+        self.words.push(at.as_micros().saturating_sub(self.base.as_micros()));
+    }
+}
+
+impl<S: Storage, R: Rules> Mesh<S, R> {
+    /// Writes down what the machine's future depends on, as seen at the reading `awake`.
+    pub(crate) fn view(&self, awake: Instant, names: &mut impl Names, words: &mut Vec<u64>) {
+        let Self {
+            rules,
+            me,
+            incarnation,
+            // The same for all machines that are compared, and never changed.
+            config: _,
+            // Still: every draw gives the same.
+            dice: _,
+            clock: _,
+            // The readings are counted from, and lateness is told by `promised`.
+            last: _,
+            shift,
+            promised,
+            // Both are set anew by each step.
+            late: _,
+            pinged: _,
+            peers,
+            links,
+            // Both are read off the peers.
+            by_id: _,
+            by_address: _,
+            // Both are read off the links and the peers; `timers_hold` looks whether they are.
+            peer_timers: _,
+            link_timers: _,
+            // Its order decides who gives way when it is full, which the limits keep from happening.
+            half_open,
+            // Empty after a drain.
+            ready: _,
+            // The order of the news.
+            by_change: _,
+            by_use,
+            waiting,
+            // A name, and a count.
+            serial: _,
+            version: _,
+            budget,
+            // The limit is out of reach.
+            incoming: _,
+            announcing,
+            hinted_peers,
+            own_addresses,
+            leaving,
+            stats: _,
+        } = self;
+        let late = promised.map_or(0, |promised| micros(awake.since(promised)));
+        let gap = micros(self.config.gap());
+        // However late a gap is, time goes on from where it stopped.
+        let stopped = late > gap && rules.holds(Clause::WakeBeforeExpiry);
+        let reading = promised.filter(|_| stopped).unwrap_or(awake).as_micros();
+        let mut row = Row { words, base: Instant::from_micros(reading.saturating_sub(*shift)) };
+        row.flag(stopped);
+        row.put(me.prefix());
+        row.put(names.run(*me, *incarnation));
+        match promised {
+            Some(promised) if !stopped => {
+                row.put(promised.as_micros().wrapping_sub(awake.as_micros()));
+            }
+            Some(_) => row.put(0),
+            None => row.put(NONE),
+        }
+        row.flag(*leaving);
+        row.put(u64::from(*hinted_peers));
+        row.put(digest(own_addresses));
+        row.put(half_open.len() as u64);
+        let Budget {
+            in_flight,
+            hinted,
+            // The limits are out of reach.
+            begun: _,
+            hints_begun: _,
+        } = budget;
+        row.put(u64::from(*in_flight) << 32 | u64::from(*hinted));
+        let Announcing { next, last, answer, last_answer, owed, answer_owed } = announcing;
+        row.time_if_any(next.map(|(at, _)| at));
+        row.put(digest(&next.map(|(_, cause)| cause)));
+        row.time_if_any(*last);
+        row.time_if_any(answer.map(|(at, _)| at));
+        row.put(digest(&answer.map(|(_, to)| to)));
+        row.time_if_any(*last_answer);
+        row.put(digest(&(owed, answer_owed)));
+        for chain in by_use {
+            row.put(chain.len() as u64);
+            for slot in chain.iter(peers) {
+                row.put(slot.index() as u64);
+            }
+        }
+        row.put(waiting.len() as u64);
+        for slot in waiting.iter(peers) {
+            row.put(slot.index() as u64);
+        }
+        row.put(peers.len() as u64);
+        for (slot, peer) in peers.iter() {
+            self.view_peer(slot, peer, names, &mut row);
+        }
+        // Not in the order of their places: those order deadlines of the same moment, which are settled together.
+        let mut named: Vec<(u64, &Link)> =
+            links.iter().map(|(_, link)| (names.link(link.id), link)).collect();
+        named.sort_unstable_by_key(|(name, _)| *name);
+        row.put(named.len() as u64);
+        for (_, link) in named {
+            self.view_link(link, names, &mut row);
+        }
+    }
+
+    /// Whether each deadline has an entry in the timers that will be looked at in time.
+    pub(crate) fn timers_hold(&self) -> bool {
+        let told = |at: Option<Instant>, entry: Option<Instant>| match (at, entry) {
+            (Some(at), Some(entry)) => entry <= at,
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        self.links.iter().all(|(slot, link)| told(link.deadline(), self.link_timers.at(slot)))
+            && self
+                .peers
+                .iter()
+                .all(|(slot, _)| told(self.outlook().deadline(slot), self.peer_timers.at(slot)))
+    }
+
+    fn view_peer(&self, slot: Slot, peer: &Peer, names: &mut impl Names, row: &mut Row<'_>) {
+        let Peer {
+            id,
+            kept_at,
+            kept_here,
+            kept_there,
+            incarnation,
+            session,
+            // Told, and nothing more.
+            ended: _,
+            lost_carrier,
+            // Settled at the end of each step.
+            unsettled: _,
+            only_hinted,
+            away_since,
+            used,
+            // Told, and nothing more.
+            conflict: _,
+            links,
+            // The order of the links that there are is told with them.
+            next_order: _,
+            losses,
+            to_note,
+            candidates,
+            redial,
+            hint_used,
+            rank,
+            // Told, and nothing more.
+            chosen: _,
+            past: _,
+            standing: _,
+            version: _,
+            by_change: _,
+            // Told by the chains.
+            by_use: _,
+            waiting: _,
+        } = peer;
+        row.put(slot.index() as u64);
+        row.put(id.map_or(NONE, |id| id.prefix()));
+        row.put(digest(kept_at));
+        row.put(id.zip(*incarnation).map_or(NONE, |(id, run)| names.run(id, run)));
+        for flag in [*kept_here, *kept_there, *session, *only_hinted] {
+            row.flag(flag);
+        }
+        row.put(digest(lost_carrier));
+        // It ends a session that nobody keeps, and no other.
+        let held = *kept_here || *kept_there || !*session;
+        row.time_if_any(away_since.filter(|_| !held));
+        let pause = self.config.pause_first;
+        let counts = *rank != Rank::Kept || self.config.idle_after.is_some();
+        row.time_if_any(counts.then(|| (*used).max(row.base.before(pause))));
+        row.put(links.len() as u64);
+        for link in links.iter(&self.links) {
+            row.put(self.links.get(link).map_or(NONE, |link| names.link(link.id)));
+        }
+        // Their order counts only where there is no room for all.
+        let named = losses.iter().map(|loss| (names.tag(loss.tag), digest(&loss.reason)));
+        row.sorted(named.collect());
+        let named = to_note.iter().map(|tag| (names.tag(*tag), 0));
+        row.sorted(named.collect());
+        self.view_candidates(candidates, redial.attempt.is_some(), row);
+        let Redial { failures, not_before, paused, pauses, asked, attempt } = redial;
+        let most = if *kept_here { self.kept_backoff() } else { self.config.backoff_most };
+        row.put(u64::from(doublings_that_count(self.config.backoff_first, most, *failures)));
+        row.due(*not_before);
+        row.flag(*paused);
+        let most = self.config.pause_most;
+        row.put(u64::from(doublings_that_count(self.config.pause_first, most, *pauses)));
+        row.put(asked.map_or(NONE, |asked| asked as u64));
+        match attempt {
+            Some(Attempt { next_at, asked, worst }) => {
+                row.due(*next_at);
+                row.put(asked.map_or(NONE, |asked| asked as u64));
+                row.put(digest(worst));
+            }
+            None => row.put(NONE),
+        }
+        row.time_if_any(*hint_used);
+        row.put(*rank as u64);
+    }
+
+    fn view_candidates(&self, candidates: &Candidates, in_attempt: bool, row: &mut Row<'_>) {
+        let Candidates { list } = candidates;
+        row.put(list.len() as u64);
+        for Candidate { route, origin, failures, tried } in list {
+            row.put(digest(route));
+            row.put(*origin as u64);
+            // Where there is one only, there is nothing to sink below.
+            row.put(if list.len() > 1 { u64::from(*failures) } else { 0 });
+            // A new attempt begins with none.
+            row.flag(*tried && in_attempt);
+        }
+    }
+
+    fn view_link(&self, link: &Link, names: &mut impl Names, row: &mut Row<'_>) {
+        let Link {
+            id,
+            side,
+            phase,
+            class,
+            remote,
+            peer,
+            proof,
+            incarnation,
+            order,
+            doubted_here,
+            doubted_there,
+            pulse,
+            stable_at,
+            grace_used,
+            hinted,
+            owes,
+            // Empty after a drain.
+            ready: _,
+            // Told with the peer.
+            sibling: _,
+        } = link;
+        row.put(names.link(*id));
+        row.put(*side as u64);
+        match phase {
+            Phase::Dialing { until } => {
+                row.put(0);
+                row.time(*until);
+            }
+            Phase::Shaking { until } => {
+                row.put(1);
+                row.time(*until);
+            }
+            Phase::Proven { until } => {
+                row.put(2);
+                row.time(*until);
+            }
+            Phase::Admitted => row.put(3),
+            Phase::Draining { reason, until } => {
+                row.put(4);
+                row.put(digest(reason));
+                row.time(*until);
+            }
+            Phase::Ended { reason } => {
+                row.put(5);
+                row.put(digest(reason));
+            }
+        }
+        row.put(digest(class));
+        row.put(digest(remote));
+        row.put(peer.map_or(NONE, |peer| peer.index() as u64));
+        match proof {
+            Some(proof) => {
+                row.put(proof.peer.prefix());
+                row.put(names.tag(proof.tag));
+            }
+            None => row.put(NONE),
+        }
+        row.put(proof.zip(*incarnation).map_or(NONE, |(proof, run)| names.run(proof.peer, run)));
+        // Its place among those that there are.
+        let before = peer.map_or(0, |peer| {
+            self.links_of(peer).filter(|(_, other)| other.pulse.is_some() && other.order < *order).count()
+        });
+        row.put(before as u64);
+        for flag in [*doubted_here, *doubted_there, *grace_used, *hinted] {
+            row.flag(flag);
+        }
+        row.time_if_any(*stable_at);
+        match pulse {
+            Some(pulse) => view_pulse(pulse, row),
+            None => row.put(NONE),
+        }
+        let Owes {
+            dial: _,
+            hello: _,
+            welcome: _,
+            refused: _,
+            doubted: _,
+            cleared: _,
+            noted: _,
+            lost,
+            pong: _,
+            ping: _,
+            close: _,
+            end: _,
+        } = owes;
+        // Nothing after a drain, but for losses that wait until the link is let in.
+        row.flag(*lost);
+        row.flag(link.is_ready());
+    }
+}
+
+fn view_pulse(pulse: &Pulse, row: &mut Row<'_>) {
+    let Pulse {
+        heard,
+        detect_within,
+        floor,
+        round_trips,
+        sent,
+        sent_at,
+        answered,
+        asked_at,
+        patience,
+        ran_out,
+        fresh_above,
+        strict,
+    } = pulse;
+    row.time(*heard);
+    let outstanding = sent.wrapping_sub(*answered);
+    // When it was sent counts for an answer, and for the next.
+    row.time(if outstanding > 0 { *sent_at } else { (*sent_at).max(*heard) });
+    row.put(micros(*detect_within) << 1);
+    row.put(micros(*floor));
+    for round_trip in round_trips {
+        let waits = round_trip.saturating_mul(3);
+        let counts = if waits <= *floor { Duration::ZERO } else { (*round_trip).min(*detect_within) };
+        row.put(micros(counts));
+    }
+    row.put(u64::from(outstanding));
+    row.time_if_any(patience.map(|_| *asked_at));
+    row.time_if_any(*patience);
+    row.flag(*ran_out);
+    let fresh = if answered > fresh_above { NONE } else { u64::from(sent.wrapping_sub(*fresh_above)) };
+    row.put(fresh);
+    row.put(strict.map_or(NONE, |strict| u64::from(sent.wrapping_sub(strict))));
+}
+
+/// Beyond the first doubling that reaches the bound, one more is like another.
+fn doublings_that_count(first: Duration, most: Duration, times: u8) -> u8 {
+    let mut enough = 0;
+    let mut bound = first;
+    while bound < most && enough < times {
+        bound = bound.saturating_mul(2);
+        enough += 1;
+    }
+    enough
+}
