@@ -235,8 +235,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         } else if (dead && silence_kills) || (ran_out && run_out_kills) {
             self.end_link(slot, Reason::Silent, How::Cut, Witness::HereOnly);
             return;
-        } else if ran_out {
-            pulse.run_out();
+        } else {
+            if ran_out {
+                pulse.run_out();
+            }
+            if dead {
+                // The weakened rule waits on.
+                pulse.wait_longer(now);
+            }
         }
         if pulse.ping_due() <= now {
             pulse.ping(now);
