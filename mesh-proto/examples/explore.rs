@@ -1,30 +1,181 @@
-//! Visits every interleaving of the machine, and says what it found.
+//! Visits every interleaving of the machine, and says how far it came and what it found.
+//!
+//! ```text
+//! explore [--case NAME] [--small] [--mutate] [--budget-states N] [--budget-seconds N] [--only FAULT]
+//! ```
+//!
+//! Without options it visits all cases with the rules that ship. `--mutate` takes one clause of the rules away at a
+//! time, and fails unless each is missed. `--only` leaves all faults but one out.
 
+use std::io::IsTerminal;
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use mesh_proto::Shipped;
-use mesh_proto::explore::{Case, explore};
+use mesh_proto::explore::{CAUGHT, Case, Fault, Outcome, explore};
+use mesh_proto::rules::{Clause, Without};
 
-fn main() {
-    let case = match std::env::args().nth(1).as_deref() {
-        Some("two") => Case::TWO_EACH_ONE_FAULT,
-        Some("three") => Case::THREE_EACH,
-        Some("nodes") => Case::THREE_NODES,
-        Some("onetwo") => Case::ONE_EACH_TWO_FAULTS,
-        Some("zero") => Case { faults: 0, ..Case::ONE_EACH_TWO_FAULTS },
-        Some("two0") => Case { faults: 0, ..Case::TWO_EACH_ONE_FAULT },
-        _ => Case::ONE_EACH_ONE_FAULT,
-    };
-    let began = Instant::now();
-    let out = explore(&case, Shipped, |p| {
-        if p.done >> 12 & 31 == 0 {
-            eprintln!("{p:?} {:?}", began.elapsed());
+/// Two searches at a time: the machines that this runs on have two cores.
+const WORKERS: usize = 2;
+
+struct Options {
+    case: Option<String>,
+    small: bool,
+    mutate: bool,
+    states: usize,
+    seconds: u64,
+    only: Option<&'static [Fault]>,
+}
+
+fn main() -> ExitCode {
+    let options = match options() {
+        Ok(options) => options,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(2);
         }
-        if p.states > 20_000_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    println!("{:?} complete {} rests {} {:?}", out.progress, out.complete, out.rests, began.elapsed());
-    if let Some(v) = out.violation {
-        println!("{v}");
+    };
+    let mut cases: Vec<Case> = match (&options.case, options.small || options.mutate) {
+        (Some(name), _) => named(name),
+        (None, true) => Case::SMALL.to_vec(),
+        (None, false) => Case::ALL.to_vec(),
+    };
+    if cases.is_empty() {
+        let names: Vec<&str> = Case::EVERY.iter().map(|case| case.name).collect();
+        eprintln!("there is no such case; there are {}", names.join(", "));
+        return ExitCode::from(2);
     }
+    for case in &mut cases {
+        case.kinds = options.only.unwrap_or(case.kinds);
+    }
+    let fine = if options.mutate { mutate(&options, &cases) } else { visit(&options, &cases) };
+    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn options() -> Result<Options, String> {
+    let mut options =
+        Options { case: None, small: false, mutate: false, states: 100_000_000, seconds: 540, only: None };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        match word.as_str() {
+            "--case" => options.case = Some(value()?),
+            "--small" => options.small = true,
+            "--mutate" => options.mutate = true,
+            "--budget-states" => options.states = number(&value()?)?,
+            "--budget-seconds" => options.seconds = number(&value()?)? as u64,
+            "--only" => {
+                let name = value()?;
+                let at = Fault::ALL.iter().position(|fault| fault.name() == name);
+                let at = at.ok_or_else(|| {
+                    let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+                    format!("there is no such fault; there are {}", names.join(", "))
+                })?;
+                options.only = Some(&Fault::ALL[at..=at]);
+            }
+            _ => return Err(format!("what is {word}? See the head of this program for what there is")),
+        }
+    }
+    Ok(options)
+}
+
+fn number(word: &str) -> Result<usize, String> {
+    word.replace('_', "").parse().map_err(|_| format!("{word} is not a number"))
+}
+
+fn named(name: &str) -> Vec<Case> {
+    Case::EVERY.iter().filter(|case| case.name == name).copied().collect()
+}
+
+/// Visits the cases with the rules that ship; whether nothing was found.
+fn visit(options: &Options, cases: &[Case]) -> bool {
+    in_parallel(cases.len(), |at| {
+        let case = &cases[at];
+        let began = Instant::now();
+        let outcome = explore(case, Shipped, |progress| watch(options, case.name, began, progress));
+        println!("{}", told(case, &outcome, began.elapsed()));
+        if let Some(violation) = &outcome.violation {
+            println!("{violation}");
+        }
+        outcome.violation.is_none() && (outcome.complete || !case.complete || budgeted(options))
+    })
+}
+
+/// Takes each clause away in turn; whether each was missed.
+fn mutate(options: &Options, cases: &[Case]) -> bool {
+    in_parallel(CAUGHT.len(), |at| {
+        let clause = CAUGHT[at];
+        let mut states = 0;
+        for case in cases {
+            let began = Instant::now();
+            let outcome =
+                explore(case, Without(clause), |progress| watch(options, case.name, began, progress));
+            states += outcome.progress.states;
+            if let Some(violation) = outcome.violation {
+                println!(
+                    "without {clause}: found in {} by '{}' after {states} states: {}",
+                    case.name, violation.check, violation.says
+                );
+                return true;
+            }
+        }
+        println!("without {clause}: NOT FOUND in {states} states ({})", Clause::says(clause).trim());
+        false
+    })
+}
+
+/// Whether the caller has set a bound of his own, and so does not expect a whole case.
+fn budgeted(options: &Options) -> bool {
+    options.only.is_some() || options.seconds != 540 || options.states != 100_000_000
+}
+
+fn watch(
+    options: &Options,
+    name: &str,
+    began: Instant,
+    progress: mesh_proto::explore::Progress,
+) -> ControlFlow<()> {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r{name}: {} states, depth {}   ", progress.states, progress.depth);
+    }
+    let spent =
+        progress.states >= options.states || began.elapsed() >= Duration::from_secs(options.seconds);
+    if spent { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+fn told(case: &Case, outcome: &Outcome, took: Duration) -> String {
+    let reach = if outcome.complete {
+        format!("complete, {} steps deep, {} states of rest", outcome.progress.depth, outcome.rests)
+    } else {
+        format!("{} steps deep", outcome.progress.depth)
+    };
+    let states = outcome.progress.states;
+    format!("{}: {states} states, {reach}, {:.1} s", case.name, took.as_secs_f64())
+}
+
+/// Does all the jobs, a few at a time; whether all went well.
+fn in_parallel(jobs: usize, job: impl Fn(usize) -> bool + Sync) -> bool {
+    let next = AtomicUsize::new(0);
+    let fine = Mutex::new(true);
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS.min(jobs) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= jobs {
+                        return;
+                    }
+                    if !job(at)
+                        && let Ok(mut fine) = fine.lock()
+                    {
+                        *fine = false;
+                    }
+                }
+            });
+        }
+    });
+    fine.into_inner().unwrap_or(false)
 }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::config::{Config, Limits};
+use crate::rules::Clause;
 
 /// One thing that can go wrong. Each happens at most as often, in all, as a [`Case`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +30,22 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::SilentRestart => "silent-restart",
+            Self::Restored => "restored",
+            Self::LostAtOneEnd => "lost-at-one-end",
+            Self::BlackHole => "black-hole",
+            Self::HalfHandshake => "half-handshake",
+            Self::Freeze => "freeze",
+            Self::ClosedBySystem => "closed-by-system",
+            Self::SlowAnswer => "slow-answer",
+        }
+    }
+
     /// All of them.
     pub const ALL: &'static [Self] = &[
         Self::Restart,
@@ -42,6 +59,25 @@ impl Fault {
         Self::SlowAnswer,
     ];
 }
+
+/// The clauses of the rules that are missed at once when they are gone.
+pub const CAUGHT: &[Clause] = &[
+    Clause::OneDecider,
+    Clause::ProofBeforeClose,
+    Clause::Preference,
+    Clause::NewcomerWaits,
+    Clause::LossesAreTold,
+    Clause::IncarnationOrder,
+    Clause::RandomBits,
+    Clause::WakeBeforeExpiry,
+    Clause::LinkNames,
+    Clause::OnlyDeciderActsOnRunOut,
+    Clause::LossesReadByBoth,
+    Clause::NewerEndsOlder,
+    Clause::SuspectsAreDialed,
+    Clause::ConflictIsRefused,
+    Clause::SilenceIsDeath,
+];
 
 /// One family of states to visit.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +125,19 @@ impl Case {
     pub const ONE_EACH_ONE_FAULT: Self =
         Self { name: "one-each-one-fault", faults: 1, ..Self::ONE_EACH_TWO_FAULTS };
 
+    /// Two dials on each side, and no fault.
+    pub const TWO_EACH: Self = Self { name: "two-each", faults: 0, ..Self::TWO_EACH_ONE_FAULT };
+    /// Every one that has a name.
+    pub const EVERY: &'static [Self] = &[
+        Self::ONE_EACH_ONE_FAULT,
+        Self::TWO_EACH,
+        Self::ONE_EACH_TWO_FAULTS,
+        Self::TWO_EACH_ONE_FAULT,
+        Self::THREE_EACH,
+        Self::THREE_NODES,
+    ];
+    /// Those that are visited while one waits.
+    pub const SMALL: &'static [Self] = &[Self::TWO_EACH, Self::ONE_EACH_ONE_FAULT];
     /// Those that are visited unless others are asked for.
     pub const ALL: &'static [Self] =
         &[Self::ONE_EACH_TWO_FAULTS, Self::TWO_EACH_ONE_FAULT, Self::THREE_EACH, Self::THREE_NODES];
@@ -107,8 +156,8 @@ impl Case {
             handshake_within: unit * 2,
             dial_within: unit,
             probe_floor: unit,
-            // Draws give the middle: waits are one unit, and then two, which is the bound for a peer that is kept.
-            backoff_first: unit * 2,
+            // Draws give the middle, and the bound is reached at once: every wait is two units.
+            backoff_first: unit * 4,
             backoff_most: unit * 4,
             stable_after: unit,
             pause_first: unit * 4,

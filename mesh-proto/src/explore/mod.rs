@@ -14,6 +14,6 @@ mod table;
 mod violation;
 mod world;
 
-pub use case::{Case, Fault};
+pub use case::{CAUGHT, Case, Fault};
 pub use search::{Outcome, Progress, explore};
 pub use violation::Violation;

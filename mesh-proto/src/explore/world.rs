@@ -515,6 +515,10 @@ impl<R: Rules> World<R> {
         }
         self.feed(node, Event::Frames { link, frames: frames.into() }, log)?;
         let here = &self.streams[index].ends[end];
+        if here.link.is_none() {
+            // It ended before it was read, or by what was read.
+            must_go.clear();
+        }
         if self.welcomed.is_some() && here.link.is_none() {
             // Its deadline came first: the welcome was not read.
             self.nodes[node].known[other] = believed;
