@@ -18,7 +18,6 @@ use mesh_proto::Shipped;
 use mesh_proto::explore::{CAUGHT, Case, Fault, Outcome, explore};
 use mesh_proto::rules::{Clause, Without};
 
-<<<<<<< HEAD
 /// Two searches at a time: the machines that this runs on have two cores.
 const WORKERS: usize = 2;
 
@@ -179,27 +178,4 @@ fn in_parallel(jobs: usize, job: impl Fn(usize) -> bool + Sync) -> bool {
         }
     });
     fine.into_inner().unwrap_or(false)
-=======
-fn main() {
-    let case = match std::env::args().nth(1).as_deref() {
-        Some("two") => Case::TWO_EACH_ONE_FAULT,
-        Some("three") => Case::THREE_EACH,
-        Some("nodes") => Case::THREE_NODES,
-        Some("onetwo") => Case::ONE_EACH_TWO_FAULTS,
-        Some("zero") => Case { faults: 0, ..Case::ONE_EACH_TWO_FAULTS },
-        Some("two0") => Case { faults: 0, ..Case::TWO_EACH_ONE_FAULT },
-        _ => Case::ONE_EACH_ONE_FAULT,
-    };
-    let began = Instant::now();
-    let out = explore(&case, Shipped, |p| {
-        if p.done >> 12 & 31 == 0 {
-            eprintln!("{p:?} {:?}", began.elapsed());
-        }
-        if p.states > 20_000_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    println!("{:?} complete {} rests {} {:?}", out.progress, out.complete, out.rests, began.elapsed());
-    if let Some(v) = out.violation {
-        println!("{v}");
-    }
->>>>>>> main
 }

@@ -56,14 +56,14 @@ impl<R: Rules> World<R> {
                 "a link was closed in favour of another that has not answered since both were admitted",
             ));
         }
-        let proved = self.others(node, stream, end).any(|(_, other)| closed.answered_since_both(other));
+        // One that comes first and does not answer is closed as silent.
         let better = self.others(node, stream, end).any(|(other, far)| {
             far.answered_since_both(closed) && (rank(other, far, node) < rank(stream, closed, node))
         });
-        if proved && !better {
+        if !better {
             return Err(Violation::new(
                 "preference",
-                "of two links that both answered, the preferred one was closed",
+                "the preferred one of two links was closed for being surplus",
             ));
         }
         Ok(())

@@ -455,9 +455,7 @@ impl<R: Rules> World<R> {
         let proof = Proof { peer: name(other), tag: stream.tag, round_trip: core::time::Duration::ZERO };
         match item {
             Item::Proof => self.feed(node, Event::Proven { link, proof }, log),
-            Item::Gone(error) => {
-                self.tell_closed(index, end, node, link, error, log)
-            }
+            Item::Gone(error) => self.tell_closed(index, end, node, link, error, log),
             Item::Record(frames) => {
                 if end == ACCEPTOR && matches!(frames.first(), Some(Frame::Hello(_))) {
                     self.feed(node, Event::Proven { link, proof }, log)?;

@@ -263,16 +263,13 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         } else if (dead && silence_kills) || (ran_out && run_out_kills) {
             self.end_link(slot, Reason::Silent, How::Cut, Witness::HereOnly);
             return;
-        } else if dead {
-            // The weakened rule lets it live on.
-            pulse.forget_silence(now);
         } else {
-            if dead {
-                // The weakened rule takes silence for life.
-                pulse.outlive(now);
-            }
             if ran_out {
                 pulse.run_out();
+            }
+            if dead {
+                // The weakened rule waits on.
+                pulse.wait_longer(now);
             }
         }
         if pulse.ping_due() <= now {

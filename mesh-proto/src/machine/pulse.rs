@@ -174,11 +174,6 @@ impl Pulse {
         self.heard = now;
     }
 
-    /// Counts silence as life: for a rule that is weakened so.
-    pub(crate) fn outlive(&mut self, now: Instant) {
-        self.heard = now;
-    }
-
     /// A link was admitted: only what is asked from now on is evidence between it and this one.
     pub(crate) fn start_afresh(&mut self) {
         self.fresh_above = self.sent;

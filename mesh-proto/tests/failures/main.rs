@@ -5,11 +5,13 @@
 
 extern crate alloc;
 
+mod dead_links;
 mod duplicates;
 mod lost_events;
 mod pair;
 mod reading;
 mod scene;
+mod restarts;
 mod sleep;
 mod strangers;
 mod table;

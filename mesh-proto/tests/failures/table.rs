@@ -6,7 +6,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{duplicates, lost_events, reading, sleep, strangers};
+use crate::{dead_links, duplicates, lost_events, reading, restarts, sleep, strangers};
 
 /// Entries that are about messages, which the machine does not carry yet.
 const NEED_MESSAGES: &[&str] = &[
@@ -34,7 +34,15 @@ const ALL: &[&str] = &[
 
 #[test]
 fn every_field_failure_is_held_somewhere() {
-    let tables = [duplicates::TABLE, lost_events::TABLE, sleep::TABLE, strangers::TABLE, reading::TABLE];
+    let tables = [
+        duplicates::TABLE,
+        restarts::TABLE,
+        dead_links::TABLE,
+        lost_events::TABLE,
+        sleep::TABLE,
+        strangers::TABLE,
+        reading::TABLE,
+    ];
     let mut held: Vec<String> = Vec::new();
     for (name, _) in tables.into_iter().flatten() {
         held.push(String::from(name.split('_').next().unwrap_or_default()));
