@@ -141,8 +141,7 @@ fn watch(
     if std::io::stderr().is_terminal() {
         eprint!("\r{name}: {} states, depth {}   ", progress.states, progress.depth);
     }
-    let spent =
-        progress.states >= options.states || began.elapsed() >= Duration::from_secs(options.seconds);
+    let spent = progress.states >= options.states || began.elapsed() >= Duration::from_secs(options.seconds);
     if spent { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 

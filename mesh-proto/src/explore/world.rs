@@ -223,8 +223,12 @@ impl<R: Rules> World<R> {
         let in_flight = !steps.is_empty();
         let mut due = false;
         for (index, node) in self.nodes.iter().enumerate() {
-            if node.frozen.is_some() {
-                steps.push(Step::Thaw(index));
+            if let Some(since) = node.frozen {
+                // No sooner than after some time, and when the others have done with what was on its way to them:
+                // they are faster than any time that passes.
+                if !in_flight && (self.now > since || self.next_due().is_none()) {
+                    steps.push(Step::Thaw(index));
+                }
                 continue;
             }
             if node.due.is_some_and(|at| at <= self.now) {

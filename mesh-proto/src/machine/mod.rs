@@ -249,8 +249,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.fire_due();
             self.notice_time(now);
         }
+        // A tick tells nothing, so nothing is due after it that was not before.
+        let done = matches!(event, Event::Tick) && self.rules.holds(Clause::WakeBeforeExpiry);
         let answer = self.take_in(event);
-        self.fire_due();
+        if !done {
+            self.fire_due();
+        }
         Turn::new(self, answer)
     }
 

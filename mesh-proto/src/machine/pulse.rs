@@ -133,7 +133,7 @@ impl Pulse {
         if nonce <= self.answered {
             return Ok(());
         }
-        let skips_some = self.answered + 1 < nonce;
+        let skips_some = nonce.wrapping_sub(self.answered) > 1;
         self.answered = nonce;
         if skips_some && !covers_earlier {
             return Ok(());

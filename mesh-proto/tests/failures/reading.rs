@@ -314,7 +314,7 @@ fn y11_eight_addresses_hold_every_half_open_place<S: Storage, R: Rules>(rules: R
             for host in 0..8 {
                 world.accept_stranger(n, elsewhere(host)).expect("one gives way to it");
             }
-            world.run_for(millis(8));
+            world.run_for(millis(10));
         };
         for _ in 0..20 {
             flood(&mut world);
@@ -373,7 +373,14 @@ fn y14_a_hello_from_before_the_restart<S: Storage, R: Rules>(rules: R) {
                 world.run_until(secs(1), shaken).expect("its hello is out");
                 world.stop(b, stop);
                 world.start(b, Start::Fresh);
-                meet(&mut world, b, a);
+                world.keep(b, a);
+                let is_new = |world: &World<S, R>| match world.standing(a, b) {
+                    Some(Standing::Up { incarnation, .. }) => incarnation == world.mesh(b).incarnation(),
+                    _ => false,
+                };
+                world
+                    .run_until(millis(15), |world| is_new(world) && world.up(b, a))
+                    .expect("the new run is in");
                 let told = (world.changes(a, b).len(), world.changes(b, a).len());
                 let link = carrying(&world, a, b);
 

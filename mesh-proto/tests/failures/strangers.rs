@@ -77,8 +77,8 @@ fn o7_a_hello_in_anothers_name<S: Storage, R: Rules>(rules: R) {
         ] {
             let link = world.accept_stranger(a, elsewhere(1)).expect("there is room");
             frames(&mut world, a, link, &[first]);
-            assert_eq!(reasons(&world, a, link), [Reason::ProtocolError]);
             assert_eq!(undisturbed(&world, a, b), before);
+            assert_eq!(reasons(&world, a, link), [Reason::ProtocolError]);
         }
         world.run_for(secs(60));
         assert_eq!(undisturbed(&world, a, b), before);
@@ -115,6 +115,7 @@ fn o25_a_welcome_in_anothers_name<S: Storage, R: Rules>(rules: R) {
         world.tell(a, Event::Connected { link });
         frames(&mut world, a, link, &[claim]);
 
+        assert_eq!(undisturbed(&world, a, b), before);
         assert_eq!(reasons(&world, a, link), [Reason::ProtocolError]);
         world.run_for(secs(60));
         assert_eq!(undisturbed(&world, a, b), before);
@@ -188,21 +189,21 @@ fn m24_frames_before_admission_are_not_read<S: Storage, R: Rules>(rules: R) {
     let tag = world.links(a, b)[0].tag;
     let lost: mesh_proto::Losses = [Loss { tag, reason: Reason::Silent }].into_iter().collect();
     for early in [
+        Frame::Lost(lost),
+        Frame::Close(Reason::Left),
         Frame::Ping { nonce: 1 },
         Frame::Pong { nonce: 1 },
-        Frame::Lost(lost),
         Frame::Noted([tag].into_iter().collect()),
         Frame::Doubted,
-        Frame::Close(Reason::Left),
         welcome(1),
     ] {
         let link = world.accept_stranger(a, elsewhere(1)).expect("there is room");
         prove(&mut world, a, link, id);
         let frames_before = sent(&world, a).len();
         frames(&mut world, a, link, &[early, Frame::Hello(hello(1))]);
+        assert_eq!(undisturbed(&world, a, b), before);
         assert_eq!(reasons(&world, a, link), [Reason::ProtocolError]);
         assert_eq!(sent(&world, a).len(), frames_before, "and nothing is answered");
-        assert_eq!(undisturbed(&world, a, b), before);
     }
     world.run_for(secs(60));
     assert_eq!(undisturbed(&world, a, b), before);
