@@ -96,6 +96,9 @@ pub struct Case {
     pub faults: u8,
     /// Of which kinds.
     pub kinds: &'static [Fault],
+    /// Whether a node that is due is called before it takes anything in. Otherwise what is on its way may come first,
+    /// and what is due is done in the same turn.
+    pub called_first: bool,
     /// Whether it is small enough to be visited completely.
     pub complete: bool,
 }
@@ -110,6 +113,7 @@ impl Case {
         seeks: 0,
         faults: 2,
         kinds: Fault::ALL,
+        called_first: true,
         complete: true,
     };
     /// Two dials on each side, and one fault.
@@ -123,7 +127,7 @@ impl Case {
         Self { name: "three-nodes", nodes: 3, faults: 1, complete: false, ..Self::ONE_EACH_TWO_FAULTS };
     /// One dial on each side, and one fault: small enough to be visited while one waits.
     pub const ONE_EACH_ONE_FAULT: Self =
-        Self { name: "one-each-one-fault", faults: 1, ..Self::ONE_EACH_TWO_FAULTS };
+        Self { name: "one-each-one-fault", faults: 1, called_first: false, ..Self::ONE_EACH_TWO_FAULTS };
 
     /// Two dials on each side, and no fault.
     pub const TWO_EACH: Self = Self { name: "two-each", faults: 0, ..Self::TWO_EACH_ONE_FAULT };

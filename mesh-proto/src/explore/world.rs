@@ -206,7 +206,8 @@ impl<R: Rules> World<R> {
     /// Every step that can come next.
     pub(super) fn steps(&self, case: &Case, steps: &mut Vec<Step>) {
         steps.clear();
-        let runs = |node: usize| self.nodes[node].frozen.is_none();
+        let late = |node: usize| self.nodes[node].due.is_some_and(|at| at <= self.now);
+        let runs = |node: usize| self.nodes[node].frozen.is_none() && !(case.called_first && late(node));
         for (index, stream) in self.streams.iter().enumerate() {
             if !stream.open {
                 if stream.ends.iter().all(|end| runs(end.node)) {
@@ -231,7 +232,7 @@ impl<R: Rules> World<R> {
                 }
                 continue;
             }
-            if node.due.is_some_and(|at| at <= self.now) {
+            if late(index) {
                 due = true;
                 steps.push(Step::Tick(index));
             }
