@@ -106,7 +106,7 @@ impl<R: Rules> Search<'_, R> {
             let mut next = Vec::new();
             for (id, world) in core::mem::take(&mut frontier) {
                 self.expand(id, &world, &mut steps, &mut next)?;
-                if id as usize % WATCHED == 0 {
+                if (id as usize).is_multiple_of(WATCHED) {
                     let progress =
                         Progress { states: self.table.len(), done: self.graph.len(), depth: *depth };
                     if watch(progress).is_break() {
@@ -152,7 +152,7 @@ impl<R: Rules> Search<'_, R> {
     }
 
     /// Looks at every set of states in which nothing but time passes: each must have come to rest, and rightly.
-    fn judge_rests(&mut self) -> (usize, Option<Violation>) {
+    fn judge_rests(&self) -> (usize, Option<Violation>) {
         let mut rests = 0;
         let mut wrong: Option<Id> = None;
         let mut restless: Option<Id> = None;
@@ -186,9 +186,8 @@ impl<R: Rules> Search<'_, R> {
         let world = self.replay(&self.table.way(to), &mut |line| way.push(line));
         if let (Some(mut world), Some(step)) = (world, last) {
             way.push(world.told(step));
-            // It is broken in this step.
-            let _: Result<(), Violation> =
-                world.take(self.case, step, &mut |line| way.push(format!("{line}")));
+            let broken = world.take(self.case, step, &mut |line| way.push(format!("{line}")));
+            debug_assert!(broken.is_err(), "the violation is in this step");
         }
         Violation { way, ..violation }
     }
