@@ -76,10 +76,13 @@ impl<R: Rules> World<R> {
         words.clear();
         self.write(words);
         let (mut low, mut high) = (0x243f_6a88_85a3_08d3_u64, 0x1319_8a2e_0370_7344_u64);
-        for word in words.iter() {
-            low = mix(low ^ *word);
-            high = mix(high.rotate_left(23).wrapping_add(*word).wrapping_mul(0x9fb2_1c65_1e98_df25));
+        for pair in words.chunks(2) {
+            let (one, other) = (pair[0], pair.get(1).copied().unwrap_or(NONE));
+            low = fold(low ^ one, other ^ 0xa409_3822_299f_31d0);
+            high = fold(high ^ other, one ^ 0x082e_fa98_ec4e_6c89);
         }
+        let (low, high) =
+            (fold(low, words.len() as u64 ^ 0x4528_21e6_38d0_1377), fold(high, 0xbe54_66cf_34e9_0c6c));
         u128::from(high) << 64 | u128::from(low)
     }
 
@@ -226,10 +229,8 @@ fn write_losses(losses: &Losses, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
     }
 }
 
-/// The finisher of SplitMix64: every bit of the input moves about half of the output's.
-fn mix(mut z: u64) -> u64 {
-    z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+/// Both halves of a product, folded: every bit of either moves about half of the result's.
+fn fold(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
+    product as u64 ^ (product >> 64) as u64
 }

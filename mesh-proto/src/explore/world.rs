@@ -498,7 +498,7 @@ impl<R: Rules> World<R> {
                     self.welcomed = Some(self.streams[index].tag);
                     let here = &mut self.streams[index].ends[end];
                     here.admitted = Some(self.nodes[node].events + 1);
-                    if believed.is_none_or(|known| known == from) {
+                    if !doubtful {
                         self.note_losses(node, &welcome.hello.lost, &mut must_go);
                     }
                     if !doubtful {
@@ -506,7 +506,7 @@ impl<R: Rules> World<R> {
                     }
                 }
                 Frame::Hello(hello) => {
-                    if believed.is_none_or(|known| known == from) {
+                    if !doubtful {
                         self.note_losses(node, &hello.lost, &mut must_go);
                     }
                 }

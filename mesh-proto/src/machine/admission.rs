@@ -312,7 +312,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         peer.session = false;
         peer.ended = Some(Reason::Restarted);
         peer.lost_carrier = None;
-        peer.losses.clear();
+        // The losses stay: one may be of a dial to the newer run, lost before anybody here knew that it is newer.
         peer.to_note.clear();
     }
 
