@@ -53,7 +53,7 @@ fn kept(size: usize) -> PathBuf {
 }
 
 /// A scene in which one event is about to happen.
-pub struct Ready {
+pub(crate) struct Ready {
     scene: Box<Scene>,
     case: Case,
     chosen: Chosen,

@@ -7,12 +7,13 @@
 //! Without options it visits all cases with the rules that ship. `--mutate` takes one clause of the rules away at a
 //! time, and fails unless each is missed. `--only` leaves all faults but one out.
 
+use core::ops::ControlFlow;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
 use std::io::IsTerminal;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mesh_proto::Shipped;
 use mesh_proto::explore::{CAUGHT, Case, Fault, Outcome, explore};

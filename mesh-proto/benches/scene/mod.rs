@@ -31,9 +31,11 @@ pub(crate) enum Case {
 }
 
 impl Case {
+    #[allow(dead_code, reason = "not every bench goes through all")]
     pub(crate) const ALL: [Self; 6] =
         [Self::PingIn, Self::IdleTick, Self::Heard, Self::PingDue, Self::Accept, Self::Dial];
 
+    #[allow(dead_code, reason = "not every bench names them")]
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::PingIn => "a ping in",

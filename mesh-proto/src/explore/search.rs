@@ -107,7 +107,7 @@ impl<R: Rules> Search<'_, R> {
             let mut next = Frontier::new();
             while let Some((id, world)) = frontier.pop()? {
                 self.expand(id, &world, &mut steps, &mut next)?;
-                if id as usize % WATCHED == 0 {
+                if (id as usize).is_multiple_of(WATCHED) {
                     let progress =
                         Progress { states: self.table.len(), done: self.graph.len(), depth: *depth };
                     if watch(progress).is_break() {
@@ -153,7 +153,7 @@ impl<R: Rules> Search<'_, R> {
     }
 
     /// Looks at every set of states in which nothing but time passes: each must have come to rest, and rightly.
-    fn judge_rests(&mut self) -> (usize, Option<Violation>) {
+    fn judge_rests(&self) -> (usize, Option<Violation>) {
         let mut rests = 0;
         let mut wrong: Option<Id> = None;
         let mut restless: Option<Id> = None;
@@ -187,9 +187,8 @@ impl<R: Rules> Search<'_, R> {
         let world = self.replay(&self.table.way(to), &mut |line| way.push(line));
         if let (Some(mut world), Some(step)) = (world, last) {
             way.push(world.told(step));
-            // It is broken in this step.
-            let _: Result<(), Violation> =
-                world.take(self.case, step, &mut |line| way.push(format!("{line}")));
+            let broken = world.take(self.case, step, &mut |line| way.push(format!("{line}")));
+            debug_assert!(broken.is_err(), "the violation is in this step");
         }
         Violation { way, ..violation }
     }

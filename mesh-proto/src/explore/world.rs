@@ -715,7 +715,7 @@ impl<R: Rules> World<R> {
             let mut mesh = Mesh::clone(&self.nodes[node].mesh);
             let mut orders = 0;
             let event = Event::Closed { link: *link, error: SystemError::Reset };
-            let _: Wait = mesh.handle(Now::single(now), event).carry_out(|_| orders += 1);
+            let _until: Wait = mesh.handle(Now::single(now), event).carry_out(|_| orders += 1);
             let mut after = Vec::new();
             mesh.view(now, &mut self.names(node), &mut after);
             if orders > 0 || before != after {

@@ -156,7 +156,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// Gives free room in the budget to those that wait for it, in the order in which they came.
     pub(crate) fn serve_waiting(&mut self) {
-        while self.may_dial(false) {
+        while !self.waiting.is_empty() && self.may_dial(false) {
             let Some(slot) = self.waiting.pop_front(&mut self.peers) else { return };
             self.review(slot);
         }

@@ -129,11 +129,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     pub(crate) fn close_read(&mut self, slot: Slot, reason: Reason) {
         let Some(link) = self.links.get_mut(slot) else { return };
         let (peer, in_doubt) = (link.peer, link.doubted_here);
+        let mut is_news = !in_doubt;
         match link.phase {
             Phase::Draining { reason: own, .. } => {
                 self.end_link(slot, reason, How::Cut, Witness::Both);
+                // The answer to one's own close says nothing new: a link that came since stays.
+                is_news &= reason != own;
                 if let (Reason::Idle, Some(place)) = (own, peer) {
-                    self.end_session(place, Some(Reason::Idle));
+                    self.idle_close_answered(place, reason);
                 }
             }
             Phase::Admitted
@@ -143,13 +146,40 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             | Phase::Ended { .. } => {
                 let how = if self.rules.holds(Clause::CloseIsAnswered) { How::Tell } else { How::Cut };
                 self.end_link(slot, reason, how, Witness::Both);
+                if reason == Reason::Idle && peer.is_some_and(|peer| self.needs_session(peer)) {
+                    is_news = false;
+                    // The session goes on, and another answer than its own reason tells the other end so.
+                    if let Some(link) = self.links.get_mut(slot) {
+                        link.owes.close = link.owes.close.map(|_| Reason::Superseded);
+                    }
+                }
             }
         }
         let Some(place) = peer else { return };
-        if !in_doubt {
+        if is_news {
             self.believe_close(place, reason);
         }
         self.review(place);
+    }
+
+    /// The other end has answered a close for lack of use: the session ends if it agrees, and nothing else has come.
+    fn idle_close_answered(&mut self, place: Slot, answer: Reason) {
+        if self.links_of(place).any(|(_, link)| link.is_usable()) {
+            return;
+        }
+        if answer == Reason::Idle {
+            self.end_session(place, Some(Reason::Idle));
+        } else {
+            self.redial_after_loss(place, true);
+        }
+    }
+
+    /// Whether this side has a use for the session, though the other has none: it keeps it, or wants or has another link.
+    fn needs_session(&self, place: Slot) -> bool {
+        let Some(peer) = self.peers.get(place) else { return false };
+        peer.kept_here
+            || peer.redial.asked.is_some()
+            || self.links_of(place).any(|(_, link)| link.is_usable() || link.is_attempt())
     }
 
     fn believe_close(&mut self, place: Slot, reason: Reason) {
@@ -233,16 +263,13 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         } else if (dead && silence_kills) || (ran_out && run_out_kills) {
             self.end_link(slot, Reason::Silent, How::Cut, Witness::HereOnly);
             return;
-        } else if dead {
-            // The weakened rule lets it live on.
-            pulse.forget_silence(now);
         } else {
-            if dead {
-                // The weakened rule takes silence for life.
-                pulse.outlive(now);
-            }
             if ran_out {
                 pulse.run_out();
+            }
+            if dead {
+                // The weakened rule waits on.
+                pulse.wait_longer(now);
             }
         }
         if pulse.ping_due() <= now {

@@ -249,8 +249,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.fire_due();
             self.notice_time(now);
         }
+        // A tick tells nothing, so nothing is due after it that was not before.
+        let done = matches!(event, Event::Tick) && self.rules.holds(Clause::WakeBeforeExpiry);
         let answer = self.take_in(event);
-        self.fire_due();
+        if !done {
+            self.fire_due();
+        }
         Turn::new(self, answer)
     }
 
@@ -528,7 +532,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             let placed = self.link_timers.lower(slot, at);
             debug_assert!(placed.is_ok(), "the table of timers has a place for every link");
         }
-        if link.is_ready() {
+        self.make_ready(slot);
+    }
+
+    /// A link may owe something, and its deadlines have moved on at most: its timer stays as it is.
+    pub(crate) fn make_ready(&mut self, slot: Slot) {
+        if self.links.get(slot).is_some_and(Link::is_ready) {
             self.ready.push_back(&mut self.links, slot);
         }
     }

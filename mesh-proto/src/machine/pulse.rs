@@ -133,7 +133,7 @@ impl Pulse {
         if nonce <= self.answered {
             return Ok(());
         }
-        let skips_some = self.answered + 1 < nonce;
+        let skips_some = nonce.wrapping_sub(self.answered) > 1;
         self.answered = nonce;
         if skips_some && !covers_earlier {
             return Ok(());
@@ -171,11 +171,6 @@ impl Pulse {
 
     /// A weakened rule counts the silence from now on.
     pub(crate) const fn forget_silence(&mut self, now: Instant) {
-        self.heard = now;
-    }
-
-    /// Counts silence as life: for a rule that is weakened so.
-    pub(crate) fn outlive(&mut self, now: Instant) {
         self.heard = now;
     }
 

@@ -52,11 +52,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             (Phase::Admitted, _, frame) => {
                 self.hear(slot);
                 self.read_admitted(slot, frame, doubted);
-                if let Some(peer) = peer {
+                if let (Some(peer), false) = (peer, matches!(frame, Frame::Ping { .. })) {
                     self.touch(slot);
-                    if !matches!(frame, Frame::Ping { .. } | Frame::Noted(_)) {
-                        self.review(peer);
-                    }
+                    self.review(peer);
+                } else {
+                    // A ping moves deadlines on, and changes nothing that is known of the peer.
+                    self.make_ready(slot);
                 }
             }
             (Phase::Draining { .. }, _, Frame::Close(reason)) => self.close_read(slot, *reason),

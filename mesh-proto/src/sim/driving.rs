@@ -23,7 +23,9 @@ impl<S: Storage, R: Rules> World<S, R> {
     ///
     /// If the node does not run.
     pub fn tell(&mut self, n: NodeName, event: Event<'static>) -> Answer {
-        assert!(self.nodes[n.0].life == Life::Running, "{n} does not run: nothing can be told to it");
+        if !self.runs(n) {
+            self.fail(format_args!("{n} does not run: nothing can be told to it"));
+        }
         if let Event::Closed { link, .. } = &event
             && let Some((stream, at)) = self.nodes[n.0].by_link.get(link).copied()
         {

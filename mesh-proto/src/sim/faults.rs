@@ -153,7 +153,9 @@ impl<S: Storage, R: Rules> World<S, R> {
     }
 
     fn pause(&mut self, n: NodeName, span: Duration, life: Life, what: What) {
-        assert!(self.nodes[n.0].life == Life::Running, "{n} does not run: it cannot stand still");
+        if !self.runs(n) {
+            self.fail(format_args!("{n} does not run: it cannot stand still"));
+        }
         let until = self.now + span;
         let node = &mut self.nodes[n.0];
         node.life = life;
@@ -192,7 +194,9 @@ impl<S: Storage, R: Rules> World<S, R> {
     ///
     /// If there is no process; for a leave, also if it stands still.
     pub fn stop(&mut self, n: NodeName, stop: Stop) {
-        assert!(self.nodes[n.0].life.has_process(), "{n} is stopped already");
+        if self.is_stopped(n) {
+            self.fail(format_args!("{n} is stopped already"));
+        }
         let state = match stop {
             Stop::Leave => {
                 self.tell(n, Event::Leave);
@@ -234,7 +238,9 @@ impl<S: Storage, R: Rules> World<S, R> {
     ///
     /// If it was not stopped.
     pub fn start(&mut self, n: NodeName, start: Start) {
-        assert!(!self.nodes[n.0].life.has_process(), "{n} runs already");
+        if !self.is_stopped(n) {
+            self.fail(format_args!("{n} runs already"));
+        }
         let node = &mut self.nodes[n.0];
         if start == Start::Fresh {
             node.start += 1;

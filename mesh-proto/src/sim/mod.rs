@@ -112,6 +112,7 @@ mod look;
 mod network;
 mod node;
 mod running;
+mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -340,40 +341,27 @@ impl<S: Storage, R: Rules> World<S, R> {
         SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, moves, x, y)), PORT)
     }
 
-    /// Gives a node an address where it was never seen. Nobody is at the old one any more; its streams live on.
-    pub fn move_address(&mut self, n: NodeName) -> SocketAddr {
-        let old = self.nodes[n.0].address;
-        self.hosts.remove(&old);
-        let new = self.add_address(n);
-        self.nodes[n.0].address = new;
-        new
-    }
-
-    /// Gives a node one more address, at which it can be dialed too: a second interface, or a relay that leads to it.
-    pub fn add_address(&mut self, n: NodeName) -> SocketAddr {
-        let node = &mut self.nodes[n.0];
-        let address = Self::address_of(n.0, node.addresses);
-        node.addresses = node.addresses.wrapping_add(1);
-        self.hosts.insert(address, n.0);
-        address
-    }
-
-    /// An address from which nothing ever comes back. At all others that no node has, dials are refused.
-    #[must_use]
-    pub fn nowhere(&self) -> SocketAddr {
-        NOWHERE
-    }
-
-    /// Sets the secret of the mesh that a node believes to be in, 0 unless set. Between two with different ones the
-    /// acceptor ends the handshake at its first message.
-    pub fn secret(&mut self, n: NodeName, secret: u64) {
-        self.nodes[n.0].secret = secret;
-    }
-
     /// The seed that this world was made from.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// A number below `bound`, from the seed: for what a test leaves to chance.
+    pub fn draw(&mut self, bound: u64) -> u64 {
+        self.dice.below(bound)
+    }
+
+    /// Whether a node runs: not stopped, and not standing still.
+    #[must_use]
+    pub fn runs(&self, n: NodeName) -> bool {
+        self.nodes[n.0].life == Life::Running
+    }
+
+    /// Whether a node is stopped.
+    #[must_use]
+    pub fn is_stopped(&self, n: NodeName) -> bool {
+        !self.nodes[n.0].life.has_process()
     }
 
     /// The time since the world began.
@@ -409,51 +397,6 @@ impl<S: Storage, R: Rules> World<S, R> {
     #[must_use]
     pub fn reading(&self, n: NodeName) -> Now {
         self.nodes[n.0].reading(self.now)
-    }
-
-    /// Sets how long everything takes from node to node: 1 ms unless set.
-    pub fn delay(&mut self, one_way: Duration) {
-        self.delay = one_way;
-    }
-
-    /// Sets how long it takes between these two.
-    pub fn delay_between(&mut self, a: NodeName, b: NodeName, one_way: Duration) {
-        self.delays.insert((a.0.min(b.0), a.0.max(b.0)), one_way);
-    }
-
-    /// Sets how long it takes on one stream.
-    pub fn delay_stream(&mut self, stream: StreamName, one_way: Duration) {
-        self.streams[stream.0].delay = Some(one_way);
-    }
-
-    /// Sets how long it takes on the stream that this node dials next, and on no other.
-    pub fn slow_next_dial(&mut self, a: NodeName, one_way: Duration) {
-        self.nodes[a.0].next_delay = Some(one_way);
-    }
-
-    /// Makes everything take longer by chance, by this at most. What is on one stream stays in order.
-    pub fn jitter(&mut self, most: Duration) {
-        self.jitter = most;
-    }
-
-    /// Makes timers ring later by chance, by this at most.
-    pub fn timer_jitter(&mut self, most: Duration) {
-        self.timer_jitter = most;
-    }
-
-    /// Sets how announcements arrive; `None` for not at all. Unless set, a member vouches for each.
-    pub fn announcements(&mut self, arrive: Option<Vouched>) {
-        self.plane = arrive;
-    }
-
-    /// Sets how many happenings the log keeps at least: 65,536 unless set.
-    pub fn keep_log(&mut self, happenings: usize) {
-        self.log_limit = happenings;
-    }
-
-    /// From now on, holds every machine's tables against each other after each of its steps: slow, and thorough.
-    pub fn audit_every_step(&mut self) {
-        self.audits = true;
     }
 
     fn note(&mut self, n: usize, what: What) {

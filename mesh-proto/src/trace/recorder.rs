@@ -97,7 +97,7 @@ impl<F: FnMut(&[u8]) -> Result<(), E>, E> Sink for Through<F> {
 /// Writes down what a machine is told and what it orders, without changing either.
 ///
 /// The [module](super) says how to use it. It needs no allocator. What it costs is one copy of each event and action
-/// in bytes, some 40 more for each of them, and the snapshots.
+/// in bytes, 12 more for each of them and for each turn, and the snapshots.
 ///
 /// A turn that is dropped and not carried out is recorded as such. If what carries out an order panics half way, the
 /// next event begins a segment of its own.

@@ -5,10 +5,12 @@
 
 extern crate alloc;
 
+mod dead_links;
 mod duplicates;
 mod lost_events;
 mod pair;
 mod reading;
+mod restarts;
 mod scene;
 mod sleep;
 mod strangers;

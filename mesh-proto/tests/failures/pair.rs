@@ -106,10 +106,15 @@ pub(crate) fn changes<S: Storage, R: Rules>(world: &World<S, R>, a: NodeName, b:
 /// Holds that neither end, once the other was up, ever said that it was not.
 #[track_caller]
 pub(crate) fn never_away<S: Storage, R: Rules>(world: &World<S, R>, a: NodeName, b: NodeName) {
-    for (here, there) in [(a, b), (b, a)] {
-        let changes = world.changes(here, there);
-        let mut since_up = changes.iter().skip_while(|standing| !matches!(standing, Standing::Up { .. }));
-        let gap = since_up.find(|standing| !matches!(standing, Standing::Up { .. }));
-        assert!(gap.is_none(), "{there} was {gap:?} at {here}\n{}", world.report());
-    }
+    stays_up(world, a, b);
+    stays_up(world, b, a);
+}
+
+/// Holds that `here`, once `there` was up, never said that it was not.
+#[track_caller]
+pub(crate) fn stays_up<S: Storage, R: Rules>(world: &World<S, R>, here: NodeName, there: NodeName) {
+    let is_up = |standing: &Standing| matches!(standing, Standing::Up { .. });
+    let changes = world.changes(here, there);
+    let gap = changes.iter().skip_while(|standing| !is_up(standing)).find(|standing| !is_up(standing));
+    assert!(gap.is_none(), "{there} was {gap:?} at {here}\n{}", world.report());
 }

@@ -7,14 +7,14 @@ use mesh_proto::rules::Rules;
 use mesh_proto::sim::{Direction, End, NodeName, Stop, StreamName, World};
 use mesh_proto::storage::Storage;
 use mesh_proto::{
-    Announcement, AnnouncementKind, Config, Event, Frame, Incarnation, Limits, LinkId, Loss, Reason, Role,
-    Route, Standing, SystemError, Unable, Vouched,
+    Announcement, AnnouncementKind, Config, Event, Frame, Incarnation, Limits, LinkId, Loss, Reason, Route,
+    Standing, SystemError, Unable, Vouched,
 };
 
 use crate::failures;
 use crate::scene::{
-    announcements, carrying, closes, come, config, dials, elsewhere, frames, hello, holds, meet, millis,
-    minted, pair, prove, route_to, secs, sent, welcome,
+    announcements, carrying, closes, config, dials, elsewhere, frames, hello, holds, meet, millis, minted,
+    pair, prove, route_to, secs, sent, welcome,
 };
 
 failures! {
@@ -28,8 +28,8 @@ failures! {
     o25_a_welcome_in_anothers_name without NothingBeforeAdmission,
     /// A goodbye and a new run are announced in a peer's name: they may cause a probe, and no more.
     o38_forged_announcements_cause_a_probe_at_most without HintsOnlyHint,
-    /// A peer is let in, and the link dies before it reads so, more often than it may have links: it must be let in again
-    /// at once, for what counts is what both ends have.
+    /// A peer is let in over as many links as it may have, and they die before it reads so: it must be let in again at
+    /// once, for what counts is what both ends have.
     m23_let_in_and_never_told without EvidenceBeforeBounds,
     /// Somebody proves who it is and speaks before it is let in: what it says must not be read, only end its link.
     m24_frames_before_admission_are_not_read without ProvenIsNotAdmitted,
@@ -77,8 +77,8 @@ fn o7_a_hello_in_anothers_name<S: Storage, R: Rules>(rules: R) {
         ] {
             let link = world.accept_stranger(a, elsewhere(1)).expect("there is room");
             frames(&mut world, a, link, &[first]);
-            assert_eq!(reasons(&world, a, link), [Reason::ProtocolError]);
             assert_eq!(undisturbed(&world, a, b), before);
+            assert_eq!(reasons(&world, a, link), [Reason::ProtocolError]);
         }
         world.run_for(secs(60));
         assert_eq!(undisturbed(&world, a, b), before);
@@ -115,6 +115,7 @@ fn o25_a_welcome_in_anothers_name<S: Storage, R: Rules>(rules: R) {
         world.tell(a, Event::Connected { link });
         frames(&mut world, a, link, &[claim]);
 
+        assert_eq!(undisturbed(&world, a, b), before);
         assert_eq!(reasons(&world, a, link), [Reason::ProtocolError]);
         world.run_for(secs(60));
         assert_eq!(undisturbed(&world, a, b), before);
@@ -156,28 +157,26 @@ fn m23_let_in_and_never_told<S: Storage, R: Rules>(rules: R) {
             if swapped {
                 (a, b) = (b, a);
             }
-            for lost in 1..=2 {
-                world.dial(b, a);
-                let admitted = |world: &World<S, R>| {
-                    let links = world.links(a, b);
-                    links.iter().filter(|link| link.acceptor.admitted()).count() == lost
-                };
-                world.run_until(millis(20), admitted).expect("it is let in");
-                let fresh = world.links(a, b).pop().expect("there is one").stream;
-                // The welcome is under way; it dies with its link at the one end, and the other is not told.
-                world.black_hole_stream(fresh, Direction::Both);
-                world.lose(fresh, End::Only(b));
-                world.run_for(millis(1));
+            world.dial(b, a);
+            world.run_until(millis(20), |world| world.agreed(a, b)).expect("they meet");
+            world.dial(b, a);
+            let both = |world: &World<S, R>| {
+                let links = world.links(a, b);
+                links.iter().filter(|link| link.acceptor.admitted()).count() == 2
+            };
+            world.run_until(millis(20), both).expect("it is let in a second time");
+            // The welcome is under way. Both links die at the one end, and the other is not told.
+            for link in world.links(a, b) {
+                world.black_hole_stream(link.stream, Direction::Both);
+                world.lose(link.stream, End::Only(b));
             }
             holds(&world, world.up(a, b) && !world.up(b, a), "one end says up, and the other does not");
-            let tried = dials(&world, b).len();
-            let refused = world.mesh(a).stats().refused;
 
             world.dial(b, a);
             world.run_until(millis(20), |world| world.agreed(a, b)).expect("both agree with the next link");
 
-            assert_eq!(dials(&world, b).len(), tried + 1);
-            assert_eq!(world.mesh(a).stats().refused, refused);
+            assert_eq!(dials(&world, b).len(), 3);
+            assert_eq!(world.mesh(a).stats().refused, 0);
         }
     }
 }
@@ -190,21 +189,21 @@ fn m24_frames_before_admission_are_not_read<S: Storage, R: Rules>(rules: R) {
     let tag = world.links(a, b)[0].tag;
     let lost: mesh_proto::Losses = [Loss { tag, reason: Reason::Silent }].into_iter().collect();
     for early in [
+        Frame::Lost(lost),
+        Frame::Close(Reason::Left),
         Frame::Ping { nonce: 1 },
         Frame::Pong { nonce: 1 },
-        Frame::Lost(lost),
         Frame::Noted([tag].into_iter().collect()),
         Frame::Doubted,
-        Frame::Close(Reason::Left),
         welcome(1),
     ] {
         let link = world.accept_stranger(a, elsewhere(1)).expect("there is room");
         prove(&mut world, a, link, id);
         let frames_before = sent(&world, a).len();
         frames(&mut world, a, link, &[early, Frame::Hello(hello(1))]);
+        assert_eq!(undisturbed(&world, a, b), before);
         assert_eq!(reasons(&world, a, link), [Reason::ProtocolError]);
         assert_eq!(sent(&world, a).len(), frames_before, "and nothing is answered");
-        assert_eq!(undisturbed(&world, a, b), before);
     }
     world.run_for(secs(60));
     assert_eq!(undisturbed(&world, a, b), before);
@@ -279,11 +278,10 @@ fn x10_ten_thousand_sockets_that_say_nothing<S: Storage, R: Rules>(rules: R) {
 
 fn x12_a_flood_from_inside<S: Storage, R: Rules>(rules: R) {
     let (mut world, a, b) = pair::<S, R>(1, &rules, millis(2));
-    let noisy = Config { announce_every: Some(secs(120)), ..config() };
-    let n = world.add(noisy);
+    let n = world.add(Config { announce_every: Some(secs(120)), ..config() });
     meet(&mut world, a, n);
     world.run_for(secs(12));
-    let before = undisturbed(&world, a, n);
+    let before = (carrying(&world, a, n), world.changes(a, n).len(), dials(&world, a).len());
 
     // Pings: one answer for all that are read at once.
     let stream = meet(&mut world, b, n);
@@ -307,7 +305,6 @@ fn x12_a_flood_from_inside<S: Storage, R: Rules>(rules: R) {
     // Announcements in minted names that nobody vouches for.
     world.run_for(secs(20));
     let (tried, said) = (dials(&world, n).len(), announcements(&world, n).len());
-    let began = world.now();
     for number in 0..1_000 {
         let kind = AnnouncementKind::Hail;
         let announcement = Announcement { node: minted(number), incarnation: Incarnation::new(1, 1), kind };
@@ -319,9 +316,8 @@ fn x12_a_flood_from_inside<S: Storage, R: Rules>(rules: R) {
     let spent = dials(&world, n).len() - tried;
     assert!(spent <= 16 * 3, "{spent} dials for hints in two seconds, a quarter of the budget");
     let answered = announcements(&world, n).len() - said;
-    assert!(answered <= 3, "{answered} answers since {began:?}");
+    assert!(answered <= 3, "{answered} answers in two seconds");
     world.mesh(n).audit().expect("every bound holds");
-    assert_eq!(undisturbed(&world, a, n), before);
-    let roles: Vec<_> = world.links(a, n).iter().filter_map(|link| link.dialer.role).collect();
-    assert_eq!(roles, [Role::Carrying]);
+    let after = (carrying(&world, a, n), world.changes(a, n).len(), dials(&world, a).len());
+    assert_eq!(after, before, "the other peer noticed nothing");
 }

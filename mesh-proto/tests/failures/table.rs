@@ -6,13 +6,16 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{duplicates, lost_events, reading, sleep, strangers};
+use crate::{dead_links, duplicates, lost_events, reading, restarts, sleep, strangers};
 
 /// Entries that are about messages, which the machine does not carry yet.
-const NEED_MESSAGES: &[&str] = &[];
+const NEED_MESSAGES: &[&str] = &[
+    "t4", "t11", "a3", "o16", "o18", "o20", "o31", "s22", "x6", "x7", "y4", "y5", "y6", "y12", "y16", "y21",
+    "y23",
+];
 
 /// Entries that are about the bytes of the channel, which is not built yet.
-const NEED_THE_CHANNEL: &[&str] = &[];
+const NEED_THE_CHANNEL: &[&str] = &["x11", "x13", "y22", "y25"];
 
 /// Entries that cannot be written down: the proof is a test that must not compile.
 const CANNOT_BE_WRITTEN: &[(&str, &str)] = &[];
@@ -31,7 +34,15 @@ const ALL: &[&str] = &[
 
 #[test]
 fn every_field_failure_is_held_somewhere() {
-    let tables = [duplicates::TABLE, lost_events::TABLE, sleep::TABLE, strangers::TABLE, reading::TABLE];
+    let tables = [
+        duplicates::TABLE,
+        restarts::TABLE,
+        dead_links::TABLE,
+        lost_events::TABLE,
+        sleep::TABLE,
+        strangers::TABLE,
+        reading::TABLE,
+    ];
     let mut held: Vec<String> = Vec::new();
     for (name, _) in tables.into_iter().flatten() {
         held.push(String::from(name.split('_').next().unwrap_or_default()));
