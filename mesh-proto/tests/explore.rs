@@ -1,1 +1,37 @@
-//! x
+//! The explorer's smallest case with the rules that ship, and once without each clause that is missed soon. All cases,
+//! and all clauses, are visited by the example `explore`.
+
+use core::ops::ControlFlow;
+
+use mesh_proto::Shipped;
+use mesh_proto::explore::{CAUGHT, Case, Progress, explore};
+use mesh_proto::rules::{Clause, Without};
+
+/// A violation that takes longer to find is left to the example.
+const PATIENCE: usize = 60_000;
+
+/// Clauses that are missed only after more states than that.
+const MISSED_LATE: &[Clause] = &[Clause::OnlyDeciderActsOnRunOut, Clause::SilenceIsDeath];
+
+fn patient(progress: Progress) -> ControlFlow<()> {
+    if progress.states > PATIENCE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+#[test]
+fn explore_two_dials_on_each_side_completely() {
+    let outcome = explore(&Case::TWO_EACH, Shipped, |_| ControlFlow::Continue(()));
+    if let Some(violation) = outcome.violation {
+        panic!("{violation}");
+    }
+    assert!(outcome.complete);
+    assert!(outcome.progress.states > 10_000, "only {} states", outcome.progress.states);
+}
+
+#[test]
+fn explore_misses_the_clauses_that_are_gone() {
+    for clause in CAUGHT.iter().filter(|clause| !MISSED_LATE.contains(clause)) {
+        let missed =
+            Case::SMALL.iter().any(|case| explore(case, Without(*clause), patient).violation.is_some());
+        assert!(missed, "nobody misses {clause}: {}", clause.says());
+    }
+}
