@@ -29,6 +29,7 @@ struct Options {
     states: usize,
     seconds: u64,
     only: Option<&'static [Fault]>,
+    pauses: Option<u8>,
 }
 
 fn main() -> ExitCode {
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
     }
     for case in &mut cases {
         case.kinds = options.only.unwrap_or(case.kinds);
+        case.pauses = options.pauses.unwrap_or(case.pauses);
     }
     let fine = if options.mutate { mutate(&options, &cases) } else { visit(&options, &cases) };
     if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -58,12 +60,13 @@ fn main() -> ExitCode {
 
 fn options() -> Result<Options, String> {
     let mut options =
-        Options { case: None, small: false, mutate: false, states: 100_000_000, seconds: 540, only: None };
+        Options { case: None, small: false, mutate: false, states: 100_000_000, seconds: 540, only: None, pauses: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
             "--case" => options.case = Some(value()?),
+            "--pauses" => options.pauses = Some(number(&value()?)? as u8),
             "--small" => options.small = true,
             "--mutate" => options.mutate = true,
             "--budget-states" => options.states = number(&value()?)?,

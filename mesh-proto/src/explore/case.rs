@@ -93,6 +93,9 @@ pub struct Case {
     pub seeks: u8,
     /// How many faults there are in all.
     pub faults: u8,
+    /// How many of them may be such that time passes in them: a freeze, or a slow answer. What comes after those is
+    /// most of all there is.
+    pub pauses: u8,
     /// Of which kinds.
     pub kinds: &'static [Fault],
     /// Whether a node that is due is called before it takes anything in. Otherwise what is on its way may come first,
@@ -111,6 +114,7 @@ impl Case {
         abreast: 1,
         seeks: 0,
         faults: 2,
+        pauses: 1,
         kinds: Fault::ALL,
         called_first: true,
         complete: true,

@@ -88,7 +88,7 @@ impl<R: Rules> World<R> {
 
     pub(super) fn write(&self, words: &mut Vec<u64>) {
         let mut names = self.names(0);
-        words.push(u64::from(self.faults));
+        words.push(u64::from(self.faults) << 8 | u64::from(self.pauses.min(self.faults)));
         for (index, node) in self.nodes.iter().enumerate() {
             names.node = index;
             words.push(node.frozen.map_or(NONE, |since| self.now - since));

@@ -35,6 +35,8 @@ pub(super) struct World<R: Rules> {
     pub(super) now: u64,
     /// How many faults may still happen.
     pub(super) faults: u8,
+    /// How many of them may be such that time passes in them.
+    pub(super) pauses: u8,
     born: u64,
     /// The link whose welcome is being read: until that is done nobody knows whether it was let in.
     welcomed: Option<LinkTag>,
@@ -148,6 +150,7 @@ impl<R: Rules> World<R> {
             streams: Vec::new(),
             now: 0,
             faults: case.faults,
+            pauses: case.pauses,
             born: 0,
             welcomed: None,
             leaving: None,
@@ -264,6 +267,7 @@ impl<R: Rules> World<R> {
                     (0..self.nodes.len())
                         .flat_map(|node| [Step::RestoredSame(node), Step::RestoredLower(node)]),
                 ),
+                Fault::Freeze | Fault::SlowAnswer if self.pauses == 0 => {}
                 Fault::Freeze => {
                     steps.extend((0..self.nodes.len()).filter(|node| runs(*node)).map(Step::Freeze));
                 }
@@ -329,6 +333,9 @@ impl<R: Rules> World<R> {
     pub(super) fn take(&mut self, case: &Case, step: Step, log: Log<'_>) -> Result<(), Violation> {
         if step.is_fault() {
             self.faults -= 1;
+        }
+        if matches!(step, Step::Freeze(_) | Step::PassEarly) {
+            self.pauses -= 1;
         }
         match step {
             Step::Connect(index) => self.connect(index, log)?,
@@ -649,6 +656,10 @@ impl<R: Rules> World<R> {
                 if here.holds() && !here.told && let_in {
                     let closed = here.clone();
                     doings.closings.push(Closing { stream: index, end, reason, said: false, closed });
+                }
+                if reason == Reason::Restarted {
+                    // Even if another close was under way.
+                    self.streams[index].ends[end].closes = Some(reason);
                 }
                 self.streams[index].end_at(end, Some(SystemError::Ended));
                 self.forget_name(node, link);
