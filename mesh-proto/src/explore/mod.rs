@@ -10,6 +10,7 @@ mod check;
 mod frontier;
 mod key;
 mod search;
+mod step;
 mod stream;
 mod table;
 mod violation;
