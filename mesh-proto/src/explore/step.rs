@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::explore::case::{Case, Fault};
-use crate::explore::stream::{ACCEPTOR, DIALER, End, Item, Stream};
+use crate::explore::stream::{ACCEPTOR, DIALER, End, Item};
 use crate::explore::world::{World, letter};
 use crate::frame::Frame;
 use crate::rules::Rules;

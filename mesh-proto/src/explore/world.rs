@@ -1,7 +1,5 @@
 //! Some machines, the streams between them, and every step that can come next.
 
-use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -11,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::event::{Event, Proof, Route, Routes};
-use crate::explore::case::{Case, Fault};
+use crate::explore::case::Case;
 use crate::explore::step::Step;
 use crate::explore::stream::{ACCEPTOR, Asked, DIALER, End, Item, Stream};
 use crate::explore::violation::Violation;
