@@ -19,7 +19,7 @@ use mesh_proto::Shipped;
 use mesh_proto::explore::{CAUGHT, Case, Fault, Outcome, explore};
 use mesh_proto::rules::{Clause, Without};
 
-/// Two searches at a time: the machines that this runs on have two cores.
+/// Searches at a time. Each holds its states in memory, so more cores do not mean more of them.
 const WORKERS: usize = 2;
 
 struct Options {
