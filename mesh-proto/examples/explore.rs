@@ -59,8 +59,15 @@ fn main() -> ExitCode {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options =
-        Options { case: None, small: false, mutate: false, states: 100_000_000, seconds: 540, only: None, pauses: None };
+    let mut options = Options {
+        case: None,
+        small: false,
+        mutate: false,
+        states: 100_000_000,
+        seconds: 540,
+        only: None,
+        pauses: None,
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));

@@ -75,7 +75,6 @@ pub const CAUGHT: &[Clause] = &[
     Clause::LossesReadByBoth,
     Clause::NewerEndsOlder,
     Clause::SuspectsAreDialed,
-    Clause::ConflictIsRefused,
     Clause::SilenceIsDeath,
 ];
 

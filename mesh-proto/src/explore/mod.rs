@@ -7,9 +7,11 @@
 
 mod case;
 mod check;
+mod feed;
 mod frontier;
 mod key;
 mod search;
+mod step;
 mod stream;
 mod table;
 mod violation;

@@ -7,9 +7,10 @@ use core::ops::ControlFlow;
 
 use crate::explore::case::Case;
 use crate::explore::frontier::Frontier;
+use crate::explore::step::Step;
 use crate::explore::table::{Graph, Id, Table};
 use crate::explore::violation::Violation;
-use crate::explore::world::{Step, World};
+use crate::explore::world::World;
 use crate::rules::Rules;
 
 /// The watch is asked once in so many states.
