@@ -1,9 +1,10 @@
 //! What must hold on the way, and where nothing goes wrong any more. Judged by the explorer's own books.
 
 use crate::explain::Dialing;
+use crate::explore::feed::{Closing, Doings};
 use crate::explore::stream::{DIALER, End, Stream};
 use crate::explore::violation::Violation;
-use crate::explore::world::{Closing, Doings, World, name};
+use crate::explore::world::{World, name};
 use crate::news::Standing;
 use crate::reason::Reason;
 use crate::rules::Rules;

@@ -237,3 +237,81 @@ fn fold(one: u64, other: u64) -> u64 {
     let product = u128::from(one) * u128::from(other);
     product as u64 ^ (product >> 64) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeMap;
+
+    use super::*;
+    use crate::explore::case::Case;
+    use crate::rules::Shipped;
+
+    /// The keys of what can come next, whether it is quiet, and whether it is right.
+    type Successors = (Vec<u128>, bool, bool);
+
+    /// The keys of all that can come next, and whether the state is quiet, and right if it is.
+    fn future(case: &Case, world: &World<Shipped>) -> (Vec<u128>, bool, bool) {
+        let mut steps = Vec::new();
+        world.steps(case, &mut steps);
+        let mut words = Vec::new();
+        let mut keys: Vec<u128> = steps
+            .iter()
+            .map(|step| {
+                let mut after = world.clone();
+                after.take(case, *step, &mut |_| {}).expect("no rule is broken");
+                after.key(&mut words)
+            })
+            .collect();
+        keys.sort_unstable();
+        (keys, world.is_quiet(), world.is_quiet() && world.judge_rest().is_ok())
+    }
+
+    /// Walks at random, and compares the futures of all states that have the same key and came about in another way.
+    fn equal_keys_have_equal_futures(case: &Case, walks: u64, length: usize) -> usize {
+        let mut seen: BTreeMap<u128, (Vec<u64>, Successors)> = BTreeMap::new();
+        let mut draw = 7_u64;
+        let mut compared = 0;
+        for _ in 0..walks {
+            let mut world = World::new(case, Shipped, 0).expect("the case is sound");
+            let mut way = Vec::new();
+            for _ in 0..length {
+                let mut steps = Vec::new();
+                world.steps(case, &mut steps);
+                draw = fold(draw ^ 0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9);
+                let Some(step) = steps.get(draw as usize % steps.len().max(1)) else { break };
+                world.take(case, *step, &mut |_| {}).expect("no rule is broken");
+                let key = world.key(&mut Vec::new());
+                way.push(key as u64);
+                match seen.get(&key) {
+                    Some((other, _)) if *other == way => {}
+                    Some((_, before)) => {
+                        compared += 1;
+                        assert_eq!(future(case, &world), *before, "the key leaves out something that counts");
+                    }
+                    None => {
+                        seen.insert(key, (way.clone(), future(case, &world)));
+                    }
+                }
+            }
+        }
+        compared
+    }
+
+    #[test]
+    fn equal_keys_have_equal_futures_with_one_dial_each() {
+        let many = equal_keys_have_equal_futures(&Case::ONE_EACH_TWO_FAULTS, 1500, 60);
+        assert!(many > 1000, "only {many} states were met again");
+    }
+
+    #[test]
+    fn equal_keys_have_equal_futures_with_two_dials_each() {
+        let many = equal_keys_have_equal_futures(&Case::TWO_EACH_ONE_FAULT, 800, 80);
+        assert!(many > 1000, "only {many} states were met again");
+    }
+
+    #[test]
+    fn equal_keys_have_equal_futures_with_three_nodes() {
+        let many = equal_keys_have_equal_futures(&Case::THREE_NODES, 500, 80);
+        assert!(many > 100, "only {many} states were met again");
+    }
+}

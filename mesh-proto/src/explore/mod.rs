@@ -7,6 +7,7 @@
 
 mod case;
 mod check;
+mod feed;
 mod frontier;
 mod key;
 mod search;

@@ -1,14 +1,20 @@
-//! What can come next in a world, and how it is told.
+//! Every step that can come next, and what it does to the world.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::event::{Event, Route, Routes};
 use crate::explore::case::{Case, Fault};
+use crate::explore::feed::Log;
 use crate::explore::stream::{ACCEPTOR, DIALER, End, Item};
-use crate::explore::world::{World, letter};
-use crate::frame::Frame;
+use crate::explore::violation::Violation;
+use crate::explore::world::{Node, World, address, letter, name};
+use crate::frame::{Frame, PathClass};
+use crate::id::{Incarnation, LinkId};
+use crate::reason::SystemError;
 use crate::rules::Rules;
+use crate::time::micros;
 
 /// One thing that can come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +173,153 @@ impl<R: Rules> World<R> {
             | Fault::Freeze
             | Fault::SlowAnswer => {}
         }
+    }
+
+    fn next_due(&self) -> Option<u64> {
+        self.nodes.iter().filter(|node| node.frozen.is_none()).filter_map(|node| node.due).min()
+    }
+
+    /// Whether a frozen node has been away for so long that longer makes no difference.
+    fn must_thaw(&self, case: &Case) -> bool {
+        let config = case.config();
+        let most = micros(config.detect_within + config.gap() + config.probe_floor);
+        self.nodes.iter().any(|node| node.frozen.is_some_and(|since| self.now - since >= most))
+    }
+
+    /// Does one step.
+    pub(super) fn take(&mut self, case: &Case, step: Step, log: Log<'_>) -> Result<(), Violation> {
+        if step.is_fault() {
+            self.faults -= 1;
+        }
+        if matches!(step, Step::Freeze(_) | Step::PassEarly) {
+            self.pauses -= 1;
+        }
+        match step {
+            Step::Connect(index) => self.connect(index, log)?,
+            Step::Deliver(index, end) => self.deliver(index, end, log)?,
+            Step::Tick(node) => self.feed(node, Event::Tick, log)?,
+            Step::Seek(node) => {
+                self.nodes[node].seeks -= 1;
+                let other = (node + 1) % self.nodes.len();
+                let routes: Routes = [Route::direct(address(other, 0))].into_iter().collect();
+                self.feed(node, Event::Seek { peer: name(other), routes }, log)?;
+            }
+            Step::Thaw(node) => {
+                let node = &mut self.nodes[node];
+                if let Some(since) = node.frozen.take() {
+                    node.slept += self.now - since;
+                }
+            }
+            Step::Pass | Step::PassEarly => self.now = self.next_due().unwrap_or(self.now),
+            Step::Restart(node) => self.restart(case, node, 1, Some(SystemError::Reset), log)?,
+            Step::SilentRestart(node) => self.restart(case, node, 1, None, log)?,
+            Step::RestoredSame(node) => self.restart(case, node, 0, None, log)?,
+            Step::RestoredLower(node) => self.restart(case, node, -1, None, log)?,
+            Step::LostAt(index, end) => self.lose(index, end, log)?,
+            Step::BlackHole(index) => {
+                let stream = &mut self.streams[index];
+                stream.swallows = [true, true];
+                stream.towards.iter_mut().for_each(alloc::collections::VecDeque::clear);
+            }
+            Step::HalfHandshake(index) => {
+                let stream = &mut self.streams[index];
+                stream.swallows[DIALER] = true;
+                stream.towards[DIALER].clear();
+            }
+            Step::Freeze(node) => self.nodes[node].frozen = Some(self.now),
+            Step::ClosedBySystem(index) => {
+                let stream = &mut self.streams[index];
+                for end in [DIALER, ACCEPTOR] {
+                    stream.push(end, Item::Gone(SystemError::Reset));
+                }
+                stream.swallows = [true, true];
+            }
+        }
+        self.streams.retain(|stream| !stream.is_over());
+        Ok(())
+    }
+
+    fn connect(&mut self, index: usize, log: Log<'_>) -> Result<(), Violation> {
+        let [dialer, acceptor] = [DIALER, ACCEPTOR].map(|end| self.streams[index].ends[end].node);
+        let Some(link) = self.streams[index].ends[DIALER].link else { return Ok(()) };
+        self.streams[index].open = true;
+        let from = Some(address(dialer, 9));
+        let answer = self.feed_for(acceptor, Event::Incoming { from, class: PathClass::Direct }, log)?;
+        let run = self.nodes[acceptor].run;
+        let stream = &mut self.streams[index];
+        stream.ends[ACCEPTOR].run = run;
+        match answer.link() {
+            Ok(named) => {
+                stream.ends[ACCEPTOR].link = Some(named);
+                stream.push(DIALER, Item::Proof);
+            }
+            Err(_) => stream.push(DIALER, Item::Gone(SystemError::Reset)),
+        }
+        self.feed(dialer, Event::Connected { link }, log)
+    }
+
+    fn lose(&mut self, index: usize, end: usize, log: Log<'_>) -> Result<(), Violation> {
+        let node = self.streams[index].ends[end].node;
+        let Some(link) = self.streams[index].ends[end].link else { return Ok(()) };
+        self.tell_closed(index, end, node, link, SystemError::Reset, log)
+    }
+
+    /// Tells a machine that a stream has ended.
+    pub(super) fn tell_closed(
+        &mut self,
+        index: usize,
+        end: usize,
+        node: usize,
+        link: LinkId,
+        error: SystemError,
+        log: Log<'_>,
+    ) -> Result<(), Violation> {
+        // What is due is done first, while the link is still there.
+        let first = self.nodes[node].due.is_some_and(|at| at <= self.now);
+        if !first {
+            self.streams[index].end_at(end, None);
+        }
+        self.leaving = Some(self.streams[index].tag);
+        self.feed(node, Event::Closed { link, error }, log)?;
+        self.leaving = None;
+        self.streams[index].end_at(end, None);
+        self.forget_name(node, link);
+        Ok(())
+    }
+
+    fn restart(
+        &mut self,
+        case: &Case,
+        node: usize,
+        by: i64,
+        error: Option<SystemError>,
+        log: Log<'_>,
+    ) -> Result<(), Violation> {
+        self.streams.retain(|stream| stream.open || stream.ends[DIALER].node != node);
+        for stream in &mut self.streams {
+            for end in [DIALER, ACCEPTOR] {
+                if stream.ends[end].node == node && stream.ends[end].link.is_some() {
+                    stream.end_at(end, error);
+                }
+            }
+        }
+        let runs = self.nodes[node].runs + 1;
+        let run = Incarnation::new(self.nodes[node].run.start.saturating_add_signed(by), runs);
+        let mesh = self.machine(node, run, case.config())?;
+        let old = &mut self.nodes[node];
+        *old = Node {
+            mesh,
+            run,
+            due: None,
+            frozen: None,
+            seeks: old.seeks,
+            known: [None; 3],
+            events: 0,
+            slept: 0,
+            runs,
+            gone: Vec::new(),
+        };
+        self.boot(case, node, false, log)
     }
 
     /// A step in words.

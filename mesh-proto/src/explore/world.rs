@@ -1,29 +1,21 @@
-//! Some machines, the streams between them, and every step that can come next.
+//! Some machines and the streams between them: a state.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
 use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::Action;
-use crate::event::{Event, Proof, Route, Routes};
+use crate::event::{Event, Route, Routes};
 use crate::explore::case::Case;
-use crate::explore::step::Step;
-use crate::explore::stream::{ACCEPTOR, Asked, DIALER, End, Item, Stream};
+use crate::explore::feed::Log;
+use crate::explore::stream::Stream;
 use crate::explore::violation::Violation;
-use crate::frame::{Frame, Loss, PathClass};
 use crate::id::{Incarnation, LinkId, LinkTag, NodeId};
-use crate::machine::{Answer, Mesh};
-use crate::reason::{Reason, SystemError};
+use crate::machine::Mesh;
 use crate::rules::Rules;
 use crate::storage::Heap;
-use crate::time::{Instant, Now, Wait, micros};
 use crate::{Config, Seed};
-
-/// How many names of links that are gone are tried again.
-const LATE_NAMES: usize = 4;
 
 /// A state: everything that the future depends on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,9 +28,9 @@ pub(super) struct World<R: Rules> {
     pub(super) faults: u8,
     /// How many of them may be such that time passes in them.
     pub(super) pauses: u8,
-    born: u64,
+    pub(super) born: u64,
     /// The link whose welcome is being read: until that is done nobody knows whether it was let in.
-    welcomed: Option<LinkTag>,
+    pub(super) welcomed: Option<LinkTag>,
     /// The link of whose end a node is being told.
     pub(super) leaving: Option<LinkTag>,
     rules: R,
@@ -61,35 +53,12 @@ pub(super) struct Node<R: Rules> {
     /// How often it was called.
     pub(super) events: u32,
     /// For how long it was frozen in all.
-    slept: u64,
+    pub(super) slept: u64,
     /// Runs so far.
-    runs: u64,
+    pub(super) runs: u64,
     /// Names of links that are gone.
-    gone: Vec<LinkId>,
+    pub(super) gone: Vec<LinkId>,
 }
-
-/// Who hears what is done: the search does not, the report does.
-pub(super) type Log<'a> = &'a mut dyn FnMut(fmt::Arguments<'_>);
-
-/// A link that a machine began to end by itself.
-pub(super) struct Closing {
-    pub(super) stream: usize,
-    pub(super) end: usize,
-    pub(super) reason: Reason,
-    /// Whether it said so on the link.
-    pub(super) said: bool,
-    /// The end as it was.
-    pub(super) closed: End,
-}
-
-/// What one event made a machine do that is judged once all of it is known.
-#[derive(Default)]
-pub(super) struct Doings {
-    pub(super) closings: Vec<Closing>,
-    /// Whether it has a new link.
-    began: bool,
-}
-
 impl<R: Rules> World<R> {
     /// The state in which every node has just been told whom to keep.
     pub(super) fn new(case: &Case, rules: R, reversed: u32) -> Result<Self, Violation> {
@@ -134,7 +103,7 @@ impl<R: Rules> World<R> {
         Ok(world)
     }
 
-    fn machine(
+    pub(super) fn machine(
         &self,
         node: usize,
         run: Incarnation,
@@ -148,7 +117,13 @@ impl<R: Rules> World<R> {
         }
     }
 
-    fn boot(&mut self, case: &Case, node: usize, reversed: bool, log: Log<'_>) -> Result<(), Violation> {
+    pub(super) fn boot(
+        &mut self,
+        case: &Case,
+        node: usize,
+        reversed: bool,
+        log: Log<'_>,
+    ) -> Result<(), Violation> {
         let others = self.nodes.len();
         for step in 1..others {
             let step = if reversed { others - step } else { step };
@@ -159,433 +134,7 @@ impl<R: Rules> World<R> {
         Ok(())
     }
 
-    pub(super) fn next_due(&self) -> Option<u64> {
-        self.nodes.iter().filter(|node| node.frozen.is_none()).filter_map(|node| node.due).min()
-    }
-
-    /// Whether a frozen node has been away for so long that longer makes no difference.
-    pub(super) fn must_thaw(&self, case: &Case) -> bool {
-        let config = case.config();
-        let most = micros(config.detect_within + config.gap() + config.probe_floor);
-        self.nodes.iter().any(|node| node.frozen.is_some_and(|since| self.now - since >= most))
-    }
-
-    /// Does one step.
-    pub(super) fn take(&mut self, case: &Case, step: Step, log: Log<'_>) -> Result<(), Violation> {
-        if step.is_fault() {
-            self.faults -= 1;
-        }
-        if matches!(step, Step::Freeze(_) | Step::PassEarly) {
-            self.pauses -= 1;
-        }
-        match step {
-            Step::Connect(index) => self.connect(index, log)?,
-            Step::Deliver(index, end) => self.deliver(index, end, log)?,
-            Step::Tick(node) => self.feed(node, Event::Tick, log)?,
-            Step::Seek(node) => {
-                self.nodes[node].seeks -= 1;
-                let other = (node + 1) % self.nodes.len();
-                let routes: Routes = [Route::direct(address(other, 0))].into_iter().collect();
-                self.feed(node, Event::Seek { peer: name(other), routes }, log)?;
-            }
-            Step::Thaw(node) => {
-                let node = &mut self.nodes[node];
-                if let Some(since) = node.frozen.take() {
-                    node.slept += self.now - since;
-                }
-            }
-            Step::Pass | Step::PassEarly => self.now = self.next_due().unwrap_or(self.now),
-            Step::Restart(node) => self.restart(case, node, 1, Some(SystemError::Reset), log)?,
-            Step::SilentRestart(node) => self.restart(case, node, 1, None, log)?,
-            Step::RestoredSame(node) => self.restart(case, node, 0, None, log)?,
-            Step::RestoredLower(node) => self.restart(case, node, -1, None, log)?,
-            Step::LostAt(index, end) => self.lose(index, end, log)?,
-            Step::BlackHole(index) => {
-                let stream = &mut self.streams[index];
-                stream.swallows = [true, true];
-                stream.towards.iter_mut().for_each(alloc::collections::VecDeque::clear);
-            }
-            Step::HalfHandshake(index) => {
-                let stream = &mut self.streams[index];
-                stream.swallows[DIALER] = true;
-                stream.towards[DIALER].clear();
-            }
-            Step::Freeze(node) => self.nodes[node].frozen = Some(self.now),
-            Step::ClosedBySystem(index) => {
-                let stream = &mut self.streams[index];
-                for end in [DIALER, ACCEPTOR] {
-                    stream.push(end, Item::Gone(SystemError::Reset));
-                }
-                stream.swallows = [true, true];
-            }
-        }
-        self.streams.retain(|stream| !stream.is_over());
-        Ok(())
-    }
-
-    fn connect(&mut self, index: usize, log: Log<'_>) -> Result<(), Violation> {
-        let [dialer, acceptor] = [DIALER, ACCEPTOR].map(|end| self.streams[index].ends[end].node);
-        let Some(link) = self.streams[index].ends[DIALER].link else { return Ok(()) };
-        self.streams[index].open = true;
-        let from = Some(address(dialer, 9));
-        let answer = self.feed_for(acceptor, Event::Incoming { from, class: PathClass::Direct }, log)?;
-        let run = self.nodes[acceptor].run;
-        let stream = &mut self.streams[index];
-        stream.ends[ACCEPTOR].run = run;
-        match answer.link() {
-            Ok(named) => {
-                stream.ends[ACCEPTOR].link = Some(named);
-                stream.push(DIALER, Item::Proof);
-            }
-            Err(_) => stream.push(DIALER, Item::Gone(SystemError::Reset)),
-        }
-        self.feed(dialer, Event::Connected { link }, log)
-    }
-
-    fn lose(&mut self, index: usize, end: usize, log: Log<'_>) -> Result<(), Violation> {
-        let node = self.streams[index].ends[end].node;
-        let Some(link) = self.streams[index].ends[end].link else { return Ok(()) };
-        self.tell_closed(index, end, node, link, SystemError::Reset, log)
-    }
-
-    /// Tells a machine that a stream has ended.
-    fn tell_closed(
-        &mut self,
-        index: usize,
-        end: usize,
-        node: usize,
-        link: LinkId,
-        error: SystemError,
-        log: Log<'_>,
-    ) -> Result<(), Violation> {
-        // What is due is done first, while the link is still there.
-        let first = self.nodes[node].due.is_some_and(|at| at <= self.now);
-        if !first {
-            self.streams[index].end_at(end, None);
-        }
-        self.leaving = Some(self.streams[index].tag);
-        self.feed(node, Event::Closed { link, error }, log)?;
-        self.leaving = None;
-        self.streams[index].end_at(end, None);
-        self.forget_name(node, link);
-        Ok(())
-    }
-
-    fn restart(
-        &mut self,
-        case: &Case,
-        node: usize,
-        by: i64,
-        error: Option<SystemError>,
-        log: Log<'_>,
-    ) -> Result<(), Violation> {
-        self.streams.retain(|stream| stream.open || stream.ends[DIALER].node != node);
-        for stream in &mut self.streams {
-            for end in [DIALER, ACCEPTOR] {
-                if stream.ends[end].node == node && stream.ends[end].link.is_some() {
-                    stream.end_at(end, error);
-                }
-            }
-        }
-        let runs = self.nodes[node].runs + 1;
-        let run = Incarnation::new(self.nodes[node].run.start.saturating_add_signed(by), runs);
-        let mesh = self.machine(node, run, case.config())?;
-        let old = &mut self.nodes[node];
-        *old = Node {
-            mesh,
-            run,
-            due: None,
-            frozen: None,
-            seeks: old.seeks,
-            known: [None; 3],
-            events: 0,
-            slept: 0,
-            runs,
-            gone: Vec::new(),
-        };
-        self.boot(case, node, false, log)
-    }
-
-    fn deliver(&mut self, index: usize, end: usize, log: Log<'_>) -> Result<(), Violation> {
-        let stream = &mut self.streams[index];
-        let (node, other) = (stream.ends[end].node, stream.ends[1 - end].node);
-        let Some(item) = stream.towards[end].pop_front() else { return Ok(()) };
-        let Some(link) = stream.ends[end].link else { return Ok(()) };
-        let proof = Proof { peer: name(other), tag: stream.tag, round_trip: core::time::Duration::ZERO };
-        match item {
-            Item::Proof => self.feed(node, Event::Proven { link, proof }, log),
-            Item::Gone(error) => self.tell_closed(index, end, node, link, error, log),
-            Item::Record(frames) => {
-                if end == ACCEPTOR && matches!(frames.first(), Some(Frame::Hello(_))) {
-                    self.feed(node, Event::Proven { link, proof }, log)?;
-                }
-                self.read(index, end, link, &frames, log)
-            }
-        }
-    }
-
-    /// Gives frames to a machine, and notes what they mean for the explorer's own books.
-    fn read(
-        &mut self,
-        index: usize,
-        end: usize,
-        link: LinkId,
-        frames: &[Frame],
-        log: Log<'_>,
-    ) -> Result<(), Violation> {
-        let (node, other) = (self.streams[index].ends[end].node, self.streams[index].ends[1 - end].node);
-        let from = self.streams[index].ends[1 - end].run;
-        let believed = self.nodes[node].known[other];
-        let doubtful = believed.is_some_and(|known| is_doubtful(from, known));
-        let mut must_go = Vec::new();
-        self.streams[index].ends[end].heard = self.awake(node);
-        for frame in frames {
-            let here = &mut self.streams[index].ends[end];
-            match frame {
-                Frame::Pong { nonce } => {
-                    if let Some(asked) = here.asked.iter().find(|asked| asked.nonce == *nonce) {
-                        here.answered = Some(asked.event);
-                    }
-                    here.asked.retain(|asked| asked.nonce > *nonce);
-                }
-                Frame::Close(_) | Frame::Refused(_) => here.told = true,
-                Frame::Welcome(welcome) => {
-                    self.welcomed = Some(self.streams[index].tag);
-                    let here = &mut self.streams[index].ends[end];
-                    here.admitted = Some(self.nodes[node].events + 1);
-                    if !doubtful {
-                        self.note_losses(node, &welcome.hello.lost, &mut must_go);
-                    }
-                    if !doubtful {
-                        self.nodes[node].known[other] = Some(from);
-                    }
-                }
-                Frame::Hello(hello) => {
-                    if !doubtful {
-                        self.note_losses(node, &hello.lost, &mut must_go);
-                    }
-                }
-                Frame::Lost(losses) => {
-                    if !here.doubts && here.holds() {
-                        self.note_losses(node, losses, &mut must_go);
-                    }
-                }
-                Frame::Ping { .. } | Frame::Noted(_) | Frame::Doubted | Frame::Cleared => {}
-            }
-        }
-        self.feed(node, Event::Frames { link, frames: frames.into() }, log)?;
-        let here = &self.streams[index].ends[end];
-        if here.link.is_none() {
-            // It ended before it was read, or by what was read.
-            must_go.clear();
-        }
-        if self.welcomed.is_some() && here.link.is_none() {
-            // Its deadline came first: the welcome was not read.
-            self.nodes[node].known[other] = believed;
-        }
-        if self.welcomed.take().is_some() && doubtful && here.holds() && !here.doubts {
-            return Err(Violation::new(
-                "doubt",
-                "a dialer let in a run that is not known to be newer, and does not say that it doubts it",
-            ));
-        }
-        for lost in must_go {
-            if self.streams.iter().any(|stream| {
-                stream.tag == lost && stream.ends.iter().any(|end| end.node == node && end.holds())
-            }) {
-                return Err(Violation::new("losses read", "a node read that a link is lost, and keeps it"));
-            }
-        }
-        Ok(())
-    }
-
-    fn note_losses(&mut self, node: usize, losses: &[Loss], must_go: &mut Vec<LinkTag>) {
-        for loss in losses {
-            for stream in self.streams.iter_mut().filter(|stream| stream.tag == loss.tag) {
-                for end in stream.ends.iter_mut().filter(|end| end.node == node && end.link.is_some()) {
-                    end.told = true;
-                    must_go.push(loss.tag);
-                }
-            }
-        }
-    }
-
-    fn feed(&mut self, node: usize, event: Event<'_>, log: Log<'_>) -> Result<(), Violation> {
-        self.feed_for(node, event, log).map(|_| ())
-    }
-
-    /// Gives one event to one machine, carries out what it orders, and judges it.
-    fn feed_for(&mut self, node: usize, event: Event<'_>, log: Log<'_>) -> Result<Answer, Violation> {
-        log(format_args!("    {} gets {}", letter(node), Told(&event)));
-        let now = Now::single(Instant::from_micros(self.now));
-        self.nodes[node].events += 1;
-        let mesh = Arc::make_mut(&mut self.nodes[node].mesh);
-        let mut orders = Vec::new();
-        let turn = mesh.handle(now, event);
-        let answer = turn.answer();
-        let wait = turn.carry_out(|action| {
-            orders.push(match action {
-                Action::Dial { link, route, .. } => Order::Dial(link, route.address),
-                Action::Send { link, frame } => Order::Send(link, frame.clone()),
-                Action::Close { link, reason } => Order::Close(link, reason),
-                Action::Announce { .. } => Order::Announce,
-            });
-        });
-        let holds = mesh.timers_hold();
-        self.nodes[node].due = match wait {
-            Wait::Until(at) => Some(at.as_micros()),
-            Wait::Forever => None,
-        };
-        let mut doings = Doings { began: answer.link().is_ok(), ..Doings::default() };
-        let mut begun = Vec::new();
-        for order in orders {
-            log(format_args!("      {} {order}", letter(node)));
-            self.carry_out(node, order, &mut begun, &mut doings)?;
-        }
-        if self.nodes[node].due.is_some_and(|at| at <= self.now) {
-            return Err(Violation::new("wait", "the time to wait until does not lie ahead"));
-        }
-        if !holds {
-            return Err(Violation::new("timers", "a deadline is not in the table of timers"));
-        }
-        self.judge(node, &doings)?;
-        if doings.began {
-            self.late_names_change_nothing(node)?;
-        }
-        Ok(answer)
-    }
-
-    fn carry_out(
-        &mut self,
-        node: usize,
-        order: Order,
-        begun: &mut Vec<(usize, usize)>,
-        doings: &mut Doings,
-    ) -> Result<(), Violation> {
-        match order {
-            Order::Dial(link, to) => {
-                doings.began = true;
-                let tag = LinkTag::new(self.born);
-                self.born += 1;
-                let other = usize::from(to.port() / 10);
-                let dialer = End::new(node, self.nodes[node].run, Some(link));
-                let acceptor = End::new(other, self.nodes[other].run, None);
-                self.streams.push(Stream::new(tag, dialer, acceptor));
-            }
-            Order::Send(link, frame) => {
-                let Some((index, end)) = self.find(node, link) else {
-                    return Err(Violation::new("names", "a frame was sent on a link that is gone"));
-                };
-                self.note_sent(index, end, &frame, doings)?;
-                let place = (index, 1 - end);
-                let stream = &mut self.streams[index];
-                if begun.contains(&place)
-                    && let Some(Item::Record(frames)) = stream.towards[1 - end].back_mut()
-                {
-                    frames.push(frame);
-                } else {
-                    begun.push(place);
-                    stream.push(1 - end, Item::Record([frame].into()));
-                }
-            }
-            Order::Close(link, reason) => {
-                let Some((index, end)) = self.find(node, link) else {
-                    return Err(Violation::new("names", "a link that is gone was closed"));
-                };
-                let here = &self.streams[index].ends[end];
-                let let_in = self.welcomed != Some(self.streams[index].tag);
-                if here.holds() && !here.told && let_in {
-                    let closed = here.clone();
-                    doings.closings.push(Closing { stream: index, end, reason, said: false, closed });
-                }
-                if reason == Reason::Restarted {
-                    // Even if another close was under way.
-                    self.streams[index].ends[end].closes = Some(reason);
-                }
-                self.streams[index].end_at(end, Some(SystemError::Ended));
-                self.forget_name(node, link);
-            }
-            Order::Announce => {}
-        }
-        Ok(())
-    }
-
-    fn note_sent(
-        &mut self,
-        index: usize,
-        end: usize,
-        frame: &Frame,
-        doings: &mut Doings,
-    ) -> Result<(), Violation> {
-        let (node, other) = (self.streams[index].ends[end].node, self.streams[index].ends[1 - end].node);
-        let run = self.streams[index].ends[1 - end].run;
-        let (event, awake) = (self.nodes[node].events, self.awake(node));
-        let here = &mut self.streams[index].ends[end];
-        match frame {
-            Frame::Ping { nonce } => {
-                here.newest = *nonce;
-                here.asked.push(Asked { nonce: *nonce, event, awake });
-            }
-            Frame::Welcome(welcome) => {
-                here.admitted = Some(event);
-                here.doubts = welcome.doubt;
-                let known = self.nodes[node].known[other];
-                if known.is_none_or(|known| !is_doubtful(run, known)) {
-                    self.nodes[node].known[other] = Some(run);
-                } else if !welcome.doubt {
-                    return Err(Violation::new(
-                        "doubt",
-                        "an acceptor let in a run that is not known to be newer, and does not doubt it",
-                    ));
-                }
-            }
-            Frame::Doubted => here.doubts = true,
-            Frame::Cleared => {
-                here.doubts = false;
-                self.judge_belief(index, end)?;
-                self.nodes[node].known[other] = Some(run);
-            }
-            Frame::Close(reason) => {
-                if here.holds() && !here.told {
-                    let closed = here.clone();
-                    doings.closings.push(Closing { stream: index, end, reason: *reason, said: true, closed });
-                }
-                here.closes = Some(*reason);
-            }
-            Frame::Hello(_) | Frame::Refused(_) | Frame::Pong { .. } | Frame::Lost(_) | Frame::Noted(_) => {}
-        }
-        Ok(())
-    }
-
-    /// An event for a link that is gone changes nothing, whoever has its place now.
-    fn late_names_change_nothing(&self, node: usize) -> Result<(), Violation> {
-        let now = Instant::from_micros(self.now);
-        let mut before = Vec::new();
-        let mut names = self.names(node);
-        self.nodes[node].mesh.view(now, &mut names, &mut before);
-        for link in &self.nodes[node].gone {
-            let mut mesh = Mesh::clone(&self.nodes[node].mesh);
-            let mut orders = 0;
-            let event = Event::Closed { link: *link, error: SystemError::Reset };
-            let _until: Wait = mesh.handle(Now::single(now), event).carry_out(|_| orders += 1);
-            let mut after = Vec::new();
-            mesh.view(now, &mut self.names(node), &mut after);
-            if orders > 0 || before != after {
-                return Err(Violation::new("names", "a late word of a link that is gone changed something"));
-            }
-        }
-        Ok(())
-    }
-
-    fn forget_name(&mut self, node: usize, link: LinkId) {
-        let gone = &mut self.nodes[node].gone;
-        if gone.len() == LATE_NAMES {
-            gone.remove(0);
-        }
-        gone.push(link);
-    }
-
-    fn find(&self, node: usize, link: LinkId) -> Option<(usize, usize)> {
+    pub(super) fn find(&self, node: usize, link: LinkId) -> Option<(usize, usize)> {
         self.streams.iter().enumerate().find_map(|(index, stream)| {
             let end = stream.ends.iter().position(|end| end.node == node && end.link == Some(link))?;
             Some((index, end))
@@ -615,52 +164,6 @@ mod shared {
     }
 }
 
-/// An order, to be carried out once the turn has ended.
-enum Order {
-    Dial(LinkId, SocketAddr),
-    Send(LinkId, Frame),
-    Close(LinkId, Reason),
-    Announce,
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dial(link, _) => write!(f, "dials: link {link}"),
-            Self::Send(link, frame) => write!(f, "sends on {link}: {frame:?}"),
-            Self::Close(link, reason) => write!(f, "ends {link}: {reason}"),
-            Self::Announce => f.write_str("announces"),
-        }
-    }
-}
-
-/// An event, in words.
-struct Told<'a>(&'a Event<'a>);
-
-impl fmt::Display for Told<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Event::Frames { link, frames } => {
-                write!(f, "on {link}: {:?}", &**frames)
-            }
-            Event::Incoming { .. } => f.write_str("an accepted stream"),
-            Event::Connected { .. }
-            | Event::Proven { .. }
-            | Event::Closed { .. }
-            | Event::Heard { .. }
-            | Event::Tick
-            | Event::Wake(_)
-            | Event::Keep { .. }
-            | Event::KeepAt { .. }
-            | Event::Seek { .. }
-            | Event::Forget { .. }
-            | Event::ForgetAt { .. }
-            | Event::Expel { .. }
-            | Event::Leave => write!(f, "{:?}", self.0),
-        }
-    }
-}
-
 /// A lower number, or the same with other bits, is doubtful (R6).
 pub(super) fn is_doubtful(run: Incarnation, known: Incarnation) -> bool {
     run.start < known.start || (run.start == known.start && run.bits != known.bits)
@@ -677,7 +180,8 @@ pub(super) fn letter(node: usize) -> char {
     char::from(b'A' + u8::try_from(node).unwrap_or(25).min(25))
 }
 
-fn address(node: usize, way: u8) -> SocketAddr {
+/// Where a node can be dialed.
+pub(super) fn address(node: usize, way: u8) -> SocketAddr {
     let port = u16::try_from(node * 10 + usize::from(way)).unwrap_or(u16::MAX);
     SocketAddr::from(([10, 0, 0, 1], port))
 }

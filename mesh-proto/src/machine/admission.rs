@@ -283,10 +283,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                     peer.incarnation = Some(hello.incarnation);
                 }
             }
-            Run::Same => self.losses_read(slot, &hello.lost),
+            Run::Same => {}
             Run::Newer => self.renew(slot, hello.incarnation),
-            Run::Doubtful => {}
+            Run::Doubtful => return,
         }
+        // Of a run that is new here they end nothing; they are noted, and need not be told again.
+        self.losses_read(slot, &hello.lost);
     }
 
     fn run(&self, slot: Slot, run: Incarnation) -> Run {
