@@ -4,8 +4,8 @@ use crate::node::*;
 use crate::on_both;
 use alloc::vec::Vec;
 use mesh_proto::{
-    Config, Event, Frame, Hello, Incarnation, Limits, LinkId, Losses, PathClass, Reason, Refusal, Standing,
-    SystemError, Unable, Welcome,
+    Config, Event, Frame, Hello, Incarnation, Instant, Limits, LinkId, Losses, Now, PathClass, Reason, Refusal,
+    Standing, SystemError, Unable, Welcome,
 };
 
 fn welcome_to(keep: bool) -> Frame {
@@ -124,6 +124,24 @@ on_both! {
         assert_eq!(node.mesh.stats().no_room_for_link, 1);
     }
 
+    fn r17_a_table_of_links_that_nobody_drains_is_full_at_last<S>() {
+        let mut node = Node::<S>::new();
+        let now = Now::single(Instant::START.after(node.now));
+        // Every newcomer beyond the half-open room ends another, and the order to close that stays in the table.
+        for host in 1..=20 {
+            let turn = node.mesh.handle(now, Event::Incoming { from: Some(address(host)), class: PathClass::Direct });
+            assert!(turn.answer().link().is_ok(), "link {host} of twenty");
+        }
+        let turn = node.mesh.handle(now, Event::Incoming { from: Some(address(21)), class: PathClass::Direct });
+        assert_eq!(turn.answer().link(), Err(Unable::LinksFull));
+        drop(turn);
+        assert_eq!(node.mesh.stats().no_room_for_link, 1);
+        let orders = node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) });
+        assert_eq!((closes(&orders).len(), dials(&orders).len()), (17, 0));
+        assert_eq!(node.mesh.stats().no_room_for_link, 2);
+        assert_eq!(dials(&node.pass(millis(250))), [1], "a dial without a place is one that failed");
+    }
+
     fn r1_an_ipv6_source_is_its_first_half<S>() {
         let mut node = Node::<S>::new();
         let mut orders = Vec::new();
@@ -160,6 +178,7 @@ on_both! {
         let mut node = Node::<S>::new();
         let (link, _, orders) = node.accept(ME, hello(run(3, 33)));
         assert_eq!(orders, [Order::Send(link, Frame::Refused(Reason::OwnSelf)), Order::Close(link, Reason::OwnSelf)]);
+        assert_eq!((node.mesh.stats().met_self, node.mesh.stats().met_clone), (1, 0));
         let (link, _, orders) = node.accept(ME, hello(run(3, 34)));
         assert_eq!(orders, [Order::Send(link, Frame::Refused(Reason::Conflict)), Order::Close(link, Reason::Conflict)]);
         assert_eq!((node.mesh.stats().met_self, node.mesh.stats().met_clone), (1, 1));
@@ -175,10 +194,24 @@ on_both! {
         assert!(matches!(orders.as_slice(), [Order::Send(_, Frame::Hello(_))]));
         let orders = node.frame(*link, Frame::Refused(Reason::OwnSelf));
         assert_eq!(orders, [Order::Close(*link, Reason::OwnSelf)]);
+        assert_eq!(node.mesh.stats().met_clone, 0);
         assert_eq!(dials(&node.pass(secs(600))), []);
         assert_eq!(node.tell(Event::KeepAt { route: route(7) }), []);
         assert_eq!(node.answer.link(), Err(Unable::OwnSelf));
         assert_eq!(node.tell(Event::Keep { peer: HIGHER, routes: routes(&[7]) }), [], "not for anybody else either");
+    }
+
+    fn r6_a_clone_at_a_peers_address_costs_that_address_only<S>() {
+        let mut node = Node::<S>::new();
+        let orders = node.tell(Event::Keep { peer: HIGHER, routes: routes(&[8, 7]) });
+        let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        node.tell(Event::Connected { link: *link });
+        node.prove(*link, ME);
+        let orders = node.frame(*link, Frame::Refused(Reason::Conflict));
+        assert_eq!(closes(&orders), [(*link, Reason::Conflict)]);
+        assert_eq!(dials(&orders), [7], "the next address at once");
+        assert!(!node.view(HIGHER).conflict, "it has not said so");
+        assert_eq!(node.mesh.stats().met_clone, 1);
     }
 
     fn r6_ones_own_welcome_is_a_protocol_error<S>() {
