@@ -178,6 +178,7 @@ on_both! {
         assert_eq!(node.standing(LOWER), Standing::Up { link: known, incarnation: run(2, 2) });
         let roles: Vec<Role> = node.mesh.explain(&LOWER).expect("known").links.iter().map(|link| link.role).collect();
         assert_eq!(roles, [Role::Carrying, Role::Doubted]);
+        assert_eq!(node.mesh.stats().doubts, 1);
     }
 
     fn r6_when_both_answer_the_newcomer_is_a_conflict<S>() {

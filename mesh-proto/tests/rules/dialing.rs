@@ -149,6 +149,21 @@ on_both! {
         assert_eq!(node.mesh.explain(&LOWER).expect("known").failures, 0);
     }
 
+    fn r12_a_link_that_was_of_no_use_starts_nothing_over<S>() {
+        let mut node = Node::<S>::new();
+        let mut link = first_dial(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) }));
+        for wait in [250, 500] {
+            assert_eq!(node.tell(refused(link)), []);
+            link = first_dial(&node.pass(millis(wait)));
+        }
+        node.tell(Event::Connected { link });
+        node.prove(link, LOWER);
+        node.welcome(link, run(1, 1));
+        node.live(millis(9_999));
+        assert_eq!(node.tell(Event::Closed { link, error: SystemError::Reset }), []);
+        assert_eq!(node.waits(), Some(secs(1)), "it opened, and that is all");
+    }
+
     fn r12_a_refusal_that_will_not_change_earns_long_pauses<S>() {
         let mut node = Node::<S>::new();
         let mut link = first_dial(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) }));
@@ -157,6 +172,7 @@ on_both! {
             node.tell(Event::Connected { link });
             node.prove(link, LOWER);
             node.frame(link, Frame::Refused(Reason::Refused(Refusal::NotListed)));
+            assert!(!node.view(LOWER).conflict);
             let Dialing::PausedFor(pause) = node.mesh.explain(&LOWER).expect("known").dialing else { panic!("no pause") };
             paused.push(pause.as_secs() / 60);
             link = first_dial(&node.pass(pause));
@@ -180,6 +196,7 @@ on_both! {
         let (link, _) = node.greet(LOWER, 1);
         node.frame(link, Frame::Refused(Reason::Conflict));
         assert!(node.view(LOWER).conflict);
+        assert_eq!(node.mesh.stats().met_clone, 0, "it is the other's key that lives twice");
         assert_eq!(dials(&node.tell(Event::Keep { peer: LOWER, routes: Routes::new() })), [1]);
         assert!(!node.view(LOWER).conflict, "the operator has acted");
     }
