@@ -4,8 +4,8 @@ use crate::node::*;
 use crate::on_both;
 use alloc::vec::Vec;
 use mesh_proto::{
-    Config, Event, Frame, Hello, Incarnation, Instant, Limits, LinkId, Losses, Now, PathClass, Reason, Refusal,
-    Standing, SystemError, Unable, Welcome,
+    Config, Event, Frame, Hello, Incarnation, Instant, Limits, LinkId, Losses, Now, PathClass, Reason,
+    Refusal, Standing, SystemError, Unable, Welcome,
 };
 
 fn welcome_to(keep: bool) -> Frame {
@@ -291,6 +291,25 @@ on_both! {
         let (link, _, orders) = node.accept(LOWER, hello(run(1, 1)));
         assert_eq!(orders, [Order::Send(link, Frame::Refused(Reason::Duplicate)), Order::Close(link, Reason::Duplicate)]);
         assert!(!Reason::Duplicate.lasts());
+    }
+
+    fn r17_links_on_their_way_out_make_room_as_far_as_it_is_needed<S>() {
+        let mut node = Node::<S>::new();
+        let [first, second, _] = [(); 3].map(|()| node.accepted(HIGHER, run(1, 1)).0);
+        assert_eq!(node.frame(first, Frame::Pong { nonce: 1 }), []);
+        assert_eq!(node.frame(first, Frame::Pong { nonce: 2 }).len(), 2, "the two others are closed");
+        let (fourth, _, orders) = node.accept(HIGHER, hello(run(1, 1)));
+        let lost = losing(2, Reason::Abandoned);
+        let welcome = Welcome { hello: Hello { lost: lost.clone(), ..hello(run(3, 33)) }, doubt: false };
+        assert_eq!(
+            orders,
+            [
+                Order::Send(first, Frame::Lost(lost)),
+                Order::Send(first, Frame::Ping { nonce: 3 }),
+                Order::Close(second, Reason::Abandoned),
+                Order::Send(fourth, Frame::Welcome(welcome)),
+            ]
+        );
     }
 
     fn r17_a_dial_too_many_ends_before_its_hello<S>() {

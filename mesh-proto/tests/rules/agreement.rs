@@ -16,6 +16,7 @@ on_both! {
         let (ours, _) = node.greet(HIGHER, 8);
         // The link that the lower id dialed is preferred: it is asked, and nothing is closed yet.
         assert_eq!(node.welcome(ours, run(1, 1)), [Order::Send(ours, Frame::Ping { nonce: 1 })]);
+        assert_eq!(node.mesh.stats().probes, 1);
         assert_eq!(node.carrier(HIGHER), Some(theirs), "the incumbent carries until then");
         let orders = node.frame(ours, Frame::Pong { nonce: 1 });
         assert_eq!(orders, [Order::Send(theirs, Frame::Close(Reason::Superseded))]);

@@ -79,6 +79,16 @@ on_both! {
         assert_eq!(dials(&node.live(secs(30))), []);
     }
 
+    fn r12_the_first_link_ends_an_attempt_that_the_caller_insists_on<S>() {
+        let mut node = Node::<S>::new();
+        let first = first_dial(&node.tell(Event::Seek { peer: LOWER, routes: routes(&[1, 2, 3]) }));
+        let second = first_dial(&node.pass(millis(250)));
+        node.tell(Event::Connected { link: first });
+        node.prove(first, LOWER);
+        assert_eq!(node.welcome(first, run(1, 1)), [Order::Close(second, Reason::Abandoned)]);
+        assert_eq!(dials(&node.live(secs(30))), []);
+    }
+
     fn r12_a_dial_whose_hello_is_out_is_not_abandoned<S>() {
         let mut node = Node::<S>::new();
         let first = first_dial(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1, 2, 3]) }));
