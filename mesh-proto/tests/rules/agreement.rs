@@ -3,7 +3,7 @@
 use crate::node::*;
 use crate::on_both;
 use alloc::vec::Vec;
-use mesh_proto::{Chosen, Event, Frame, Hello, PathClass, Reason, Role, Standing, Welcome};
+use mesh_proto::{Chosen, Event, Frame, Hello, PathClass, Reason, Role, Standing, SystemError, Welcome};
 
 fn relayed(start: u64) -> Hello {
     Hello { class: PathClass::Relayed, ..hello(run(start, 1)) }
@@ -235,11 +235,37 @@ on_both! {
     fn r6_a_doubtful_run_without_a_rival_is_believed_when_it_answers<S>() {
         let mut node = Node::<S>::new();
         let (known, _) = node.accepted(LOWER, run(2, 2));
-        node.tell(Event::Closed { link: known, error: mesh_proto::SystemError::Reset });
+        node.tell(Event::Closed { link: known, error: SystemError::Reset });
         let (doubtful, _, _) = node.accept(LOWER, hello(run(1, 1)));
         assert_eq!(node.carrier(LOWER), None);
         assert_eq!(node.frame(doubtful, Frame::Pong { nonce: 1 }), [Order::Send(doubtful, Frame::Cleared)]);
         assert_eq!(node.carrier(LOWER), Some(doubtful));
+        node.tell(Event::Closed { link: doubtful, error: SystemError::Reset });
+        let reason = Reason::System(SystemError::Reset);
+        assert_eq!(node.standing(LOWER), Standing::Away { reason }, "a session of its own had begun");
+    }
+
+    fn r6_who_is_believed_at_last_is_told_on_links_that_stay<S>() {
+        let mut node = Node::<S>::new();
+        let (known, _) = node.accepted(LOWER, run(2, 2));
+        let (refused, _, _) = node.accept(LOWER, hello(run(1, 1)));
+        node.frame(refused, Frame::Pong { nonce: 1 });
+        let orders = node.frame(known, Frame::Pong { nonce: 1 });
+        assert_eq!(orders, [Order::Send(refused, Frame::Close(Reason::Conflict))]);
+        node.tell(Event::Closed { link: known, error: SystemError::Reset });
+        let (again, _, _) = node.accept(LOWER, hello(run(1, 1)));
+        assert_eq!(node.frame(again, Frame::Pong { nonce: 1 }), [Order::Send(again, Frame::Cleared)]);
+    }
+
+    fn r6_what_was_told_in_doubt_is_told_again<S>() {
+        let mut node = Node::<S>::new();
+        let (theirs, tag) = node.accepted(LOWER, run(1, 1));
+        let (ours, _) = node.greet(LOWER, 1);
+        node.frame(ours, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }));
+        let lost = losing(tag, Reason::System(SystemError::Reset));
+        let told = [Order::Send(ours, Frame::Lost(lost))];
+        assert_eq!(node.tell(Event::Closed { link: theirs, error: SystemError::Reset }), told);
+        assert_eq!(node.frame(ours, Frame::Cleared), told);
     }
 
     fn r6_a_doubtful_link_carries_no_evidence<S>() {
@@ -267,7 +293,7 @@ on_both! {
         let (ours, _) = node.greet(LOWER, 1);
         node.frame(ours, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }));
         assert_eq!(node.standing(LOWER), Standing::Down { reason: None });
-        node.frame(ours, Frame::Cleared);
+        assert_eq!(node.frame(ours, Frame::Cleared), []);
         assert_eq!(node.carrier(LOWER), Some(ours));
         node.frame(ours, Frame::Doubted);
         assert_eq!(node.carrier(LOWER), None);
