@@ -283,6 +283,27 @@ on_both! {
         assert!(node.view(LOWER).kept_here && !node.view(HIGHER).kept_here);
     }
 
+    fn r7_a_wish_for_an_address_that_proves_to_be_ones_own_is_lost_and_counted<S>() {
+        let mut node = Node::<S>::new();
+        let orders = node.tell(Event::KeepAt { route: route(7) });
+        let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        node.tell(Event::Connected { link: *link });
+        node.prove(*link, HIGHER);
+        node.welcome(*link, run(1, 1));
+        node.live(secs(11));
+        let orders = node.tell(Event::Closed { link: *link, error: SystemError::Reset });
+        let [Order::Dial(again, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        let orders = node.tell(Event::Keep { peer: LOWEST, routes: routes(&[7]) });
+        let [Order::Dial(other, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        node.tell(Event::Connected { link: *other });
+        node.prove(*other, ME);
+        node.frame(*other, Frame::Refused(Reason::OwnSelf));
+        node.tell(Event::Connected { link: *again });
+        assert_eq!(node.prove(*again, LOWER).1, [Order::Close(*again, Reason::WrongPeer)]);
+        assert!(!node.view(HIGHER).kept_here);
+        assert_eq!(node.mesh.stats().wishes_lost, 1);
+    }
+
     fn r17_a_link_too_many_is_a_duplicate_without_a_pause<S>() {
         let mut node = Node::<S>::new();
         for _ in 0..3 {

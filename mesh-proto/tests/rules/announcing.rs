@@ -227,6 +227,32 @@ on_both! {
         assert_eq!(node.mesh.peers().count(), 2);
     }
 
+    fn r10_a_hint_ends_an_ordinary_wait<S>() {
+        let mut node = Node::<S>::new();
+        let mut orders = node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) });
+        for wait in [250, 500, 1_000] {
+            let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+            assert_eq!(node.tell(Event::Closed { link: *link, error: mesh_proto::SystemError::Refused }), []);
+            assert_eq!(node.waits(), Some(millis(wait)));
+            orders = if wait < 1_000 { node.pass(millis(wait)) } else { node.tell(hail(LOWER, 1)) };
+        }
+        assert_eq!(dials(&orders), [1]);
+    }
+
+    fn r10_of_eight_dials_in_a_second_two_are_for_hints<S>() {
+        let mut node = Node::<S>::new();
+        for (host, peer, dialed) in [(1, LOWEST, 1), (2, LOWER, 1), (3, HIGHER, 0)] {
+            let orders = node.tell(heard(peer, host, AnnouncementKind::Hail, Vouched::ByNobody));
+            assert_eq!(dials(&orders).len(), dialed, "of host {host}");
+            if let [Order::Dial(link, ..)] = orders.as_slice() {
+                node.tell(Event::Closed { link: *link, error: mesh_proto::SystemError::Refused });
+            }
+            // Whoever was met is no hint any more, and leaves its place to the next.
+            node.accepted(peer, run(1, 1));
+        }
+        assert_eq!(node.mesh.stats().hints_dropped, 1);
+    }
+
     fn r10_hinted_dials_get_a_quarter_of_what_goes_in_a_second<S>() {
         let limits = Limits { peers: 4, dials_in_flight: 4, dials_per_second: 4, ..config().limits };
         let mut node = Node::<S>::with(Config { limits, ..config() });

@@ -296,6 +296,53 @@ on_both! {
         assert_eq!(dials(&orders), [1], "the session goes on");
     }
 
+    fn r17_an_idle_close_is_answered_by_whether_this_side_agrees<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        let orders = node.frame(link, Frame::Close(Reason::Idle));
+        assert_eq!(orders, [Order::Send(link, Frame::Close(Reason::Idle)), Order::Close(link, Reason::Idle)]);
+        assert_eq!(node.standing(LOWER), Standing::Down { reason: Some(Reason::Idle) });
+
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        node.tell(Event::Keep { peer: LOWER, routes: Routes::new() });
+        let orders = node.frame(link, Frame::Close(Reason::Idle));
+        assert_eq!(orders, [Order::Send(link, Frame::Close(Reason::Superseded)), Order::Close(link, Reason::Idle)]);
+        assert_eq!(node.standing(LOWER), Standing::Away { reason: Reason::Idle });
+    }
+
+    fn r17_an_idle_close_of_one_of_two_links_or_beside_a_dial_ends_no_session<S>() {
+        let mut node = Node::<S>::new();
+        let (first, _) = node.accepted(LOWER, run(1, 1));
+        let (second, _) = node.accepted(LOWER, run(1, 1));
+        let orders = node.frame(first, Frame::Close(Reason::Idle));
+        assert_eq!(orders, [Order::Send(first, Frame::Close(Reason::Superseded)), Order::Close(first, Reason::Idle)]);
+        assert_eq!(node.carrier(LOWER), Some(second));
+        assert_eq!(dials(&node.tell(Event::Seek { peer: LOWER, routes: routes(&[1]) })), [1]);
+        let orders = node.frame(second, Frame::Close(Reason::Idle));
+        assert_eq!(orders, [Order::Send(second, Frame::Close(Reason::Superseded)), Order::Close(second, Reason::Idle)]);
+        assert_eq!(node.standing(LOWER), Standing::Away { reason: Reason::Idle });
+    }
+
+    fn r17_an_idle_close_that_the_other_end_does_not_agree_to_is_dialed_after_at_once<S>() {
+        let mut node = Node::<S>::with(Config { idle_after: Some(secs(60)), ..config() });
+        let (link, _) = node.dialed(LOWER, 1, run(1, 1));
+        assert_eq!(node.live(secs(60)).last(), Some(&Order::Send(link, Frame::Close(Reason::Idle))));
+        let orders = node.frame(link, Frame::Close(Reason::Superseded));
+        assert_eq!(closes(&orders), [(link, Reason::Superseded)]);
+        assert_eq!(dials(&orders), [1]);
+        assert_eq!(node.standing(LOWER), Standing::Away { reason: Reason::Idle });
+    }
+
+    fn r17_an_agreement_to_an_idle_close_ends_no_session_that_has_come_again<S>() {
+        let mut node = Node::<S>::with(Config { idle_after: Some(secs(60)), ..config() });
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        node.live(secs(60));
+        let (again, _) = node.accepted(LOWER, run(1, 1));
+        assert_eq!(node.frame(link, Frame::Close(Reason::Idle)), [Order::Close(link, Reason::Idle)]);
+        assert_eq!(node.carrier(LOWER), Some(again));
+    }
+
     fn r17_a_session_that_somebody_keeps_is_not_idle<S>() {
         let mut node = Node::<S>::with(Config { idle_after: Some(secs(60)), ..config() });
         let (_, _, _) = node.accept(LOWER, Hello { keep: true, ..hello(run(1, 1)) });

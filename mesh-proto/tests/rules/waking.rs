@@ -2,7 +2,7 @@
 
 use crate::node::*;
 use crate::on_both;
-use mesh_proto::{Config, Event, Frame, Reason, SystemError, Wake};
+use mesh_proto::{Config, Event, Frame, Reason, Refusal, SystemError, Wake};
 
 fn announcing() -> Config {
     Config { announce_every: Some(secs(120)), ..config() }
@@ -160,6 +160,16 @@ on_both! {
             assert_eq!(announcements(&node.pass(millis(999))), 0);
             assert_eq!(announcements(&node.pass(millis(1))), 1);
         }
+    }
+
+    fn r9_a_wake_does_not_end_a_long_pause<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.greet(LOWER, 1);
+        node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) });
+        node.frame(link, Frame::Refused(Reason::Refused(Refusal::Full)));
+        assert_eq!(node.tell(Event::Wake(Wake::Moved)), []);
+        assert_eq!(node.waits(), Some(secs(300)));
+        assert_eq!(node.mesh.stats().wakes, 1);
     }
 
     fn r9_who_is_away_is_redialed_at_once_after_a_wake<S>() {
