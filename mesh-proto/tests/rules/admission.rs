@@ -77,6 +77,7 @@ on_both! {
         assert_eq!(node.pass(millis(9_999)), []);
         let orders = node.pass(millis(1));
         assert_eq!(orders, [Order::Close(silent, Reason::Silent), Order::Close(proven, Reason::Silent)]);
+        assert_eq!(node.mesh.stats().ended, 2);
         assert_eq!(node.waits(), None);
     }
 

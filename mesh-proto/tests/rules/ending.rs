@@ -4,8 +4,8 @@ use crate::node::*;
 use crate::on_both;
 use alloc::vec::Vec;
 use mesh_proto::{
-    AnnouncementKind, Cause, Config, Event, Frame, Hello, LinkTag, MAX_LOSSES, PathClass, Reason, Refusal,
-    Role, Routes, Standing, SystemError, Tags, Unable,
+    AnnouncementKind, Batch, Cause, Config, Event, Frame, Hello, Instant, LinkTag, MAX_LOSSES, Now,
+    PathClass, Reason, Refusal, Role, Routes, Standing, SystemError, Tags, Unable,
 };
 
 fn tags(tags: &[u64]) -> Tags {
@@ -231,6 +231,21 @@ on_both! {
         assert_eq!(node.answer.link(), Err(Unable::Unknown));
     }
 
+    fn r15_the_answer_to_ones_own_close_ends_nothing_that_came_since<S>() {
+        for (answer, standing) in [
+            (Reason::Forgotten, None),
+            (Reason::Left, Some(Standing::Down { reason: Some(Reason::Left) })),
+        ] {
+            let mut node = Node::<S>::new();
+            let (link, _) = node.accepted(LOWER, run(1, 1));
+            assert_eq!(node.tell(Event::Forget { peer: LOWER }), [Order::Send(link, Frame::Close(Reason::Forgotten))]);
+            let (again, _) = node.accepted(LOWER, run(1, 1));
+            node.frame(link, Frame::Close(answer));
+            let up = Standing::Up { link: again, incarnation: run(1, 1) };
+            assert_eq!(node.standing(LOWER), standing.unwrap_or(up), "{answer}");
+        }
+    }
+
     fn r15_expelling_ends_it_as_refused_and_the_other_stays_away<S>() {
         let not_listed = Reason::Refused(Refusal::NotListed);
         let mut node = Node::<S>::new();
@@ -363,6 +378,16 @@ on_both! {
         assert_eq!(node.prove(first, LOWER).1, []);
         assert_eq!(node.carrier(LOWER), Some(second));
         assert_eq!(node.mesh.stats().stale, 4);
+    }
+
+    fn a_link_that_the_system_closes_before_it_is_told_to_is_not_closed_again<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        let now = Now::single(Instant::START.after(node.now));
+        let close = Frame::Close(Reason::Left);
+        drop(node.mesh.handle(now, Event::Frames { link, frames: Batch::from(&close) }));
+        assert_eq!(node.tell(Event::Closed { link, error: SystemError::Ended }), []);
+        assert_eq!(node.mesh.stats().stale, 0);
     }
 
     fn an_event_in_the_wrong_phase_changes_nothing<S>() {
