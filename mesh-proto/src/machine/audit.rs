@@ -131,6 +131,8 @@ mod tests {
     use core::net::SocketAddr;
 
     type Whole = Mesh<Heap>;
+    /// What breaks a whole one, and what is said then.
+    type Case = (fn(&mut Whole), &'static str);
 
     const PEER: NodeId = NodeId::new([8; 32]);
 
@@ -155,7 +157,8 @@ mod tests {
             Event::Seek { peer: NodeId::new([9; 32]), routes: Routes::new() },
             Event::Incoming { from: None, class: PathClass::Direct },
         ] {
-            let _: Wait = mesh.handle(Now::single(Instant::from_micros(1)), event).carry_out(|_| {});
+            let wait = mesh.handle(Now::single(Instant::from_micros(1)), event).carry_out(|_| {});
+            assert!(matches!(wait, Wait::Until(_)), "a dial has a deadline");
         }
         mesh
     }
@@ -163,7 +166,7 @@ mod tests {
     #[test]
     fn what_is_whole_is_found_whole_and_what_is_broken_broken() {
         assert_eq!(whole().audit(), Ok(()));
-        let cases: [(fn(&mut Whole), &str); 21] = [
+        let cases: [Case; 21] = [
             (|mesh| mesh.budget.in_flight += 1, "2 dials, 3 counted"),
             (|mesh| mesh.budget.hinted += 1, "0 hinted dials, 1 counted"),
             (|mesh| mesh.hinted_peers += 1, "0 hinted peers, 1 counted"),
