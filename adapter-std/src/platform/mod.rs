@@ -1,0 +1,15 @@
+//! What every adapter needs from the system, whatever its runtime: nothing here waits on one.
+//!
+//! | module | what it has |
+//! |---|---|
+//! | [`options`] | what a TCP socket is told, from `detect_within` |
+//! | [`listen`] | listeners, and what to do when accepting fails |
+//! | [`errors`] | the system's errors in the machine's words |
+//! | [`clock`] | the two clocks, deadlines, noticing a suspend |
+//! | [`entropy`] | seeds and runs |
+
+pub mod clock;
+pub mod entropy;
+pub mod errors;
+pub mod listen;
+pub mod options;
