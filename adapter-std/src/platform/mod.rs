@@ -7,9 +7,11 @@
 //! | [`errors`] | the system's errors in the machine's words |
 //! | [`clock`] | the two clocks, deadlines, noticing a suspend |
 //! | [`entropy`] | seeds and runs |
+//! | [`identity_file`] | the secret and the start number, kept whole in a file that one process holds |
 
 pub mod clock;
 pub mod entropy;
 pub mod errors;
+pub mod identity_file;
 pub mod listen;
 pub mod options;
