@@ -8,10 +8,12 @@
 //! | [`clock`] | the two clocks, deadlines, noticing a suspend |
 //! | [`entropy`] | seeds and runs |
 //! | [`identity_file`] | the secret and the start number, kept whole in a file that one process holds |
+//! | [`interfaces`] | which interfaces there are, and noticing changes |
 
 pub mod clock;
 pub mod entropy;
 pub mod errors;
 pub mod identity_file;
+pub mod interfaces;
 pub mod listen;
 pub mod options;
