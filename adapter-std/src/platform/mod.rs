@@ -9,7 +9,9 @@
 //! | [`entropy`] | seeds and runs |
 //! | [`identity_file`] | the secret and the start number, kept whole in a file that one process holds |
 //! | [`interfaces`] | which interfaces there are, and noticing changes |
+//! | [`beacon`] | datagrams to the neighbourhood, on every interface that can |
 
+pub mod beacon;
 pub mod clock;
 pub mod entropy;
 pub mod errors;
