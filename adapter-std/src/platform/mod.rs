@@ -10,6 +10,7 @@
 //! | [`identity_file`] | the secret and the start number, kept whole in a file that one process holds |
 //! | [`interfaces`] | which interfaces there are, and noticing changes |
 //! | [`beacon`] | datagrams to the neighbourhood, on every interface that can |
+//! | [`surroundings`] | one thread that watches the interfaces and the clocks and hears the beacons |
 
 pub mod beacon;
 pub mod clock;
@@ -19,3 +20,4 @@ pub mod identity_file;
 pub mod interfaces;
 pub mod listen;
 pub mod options;
+pub mod surroundings;
