@@ -11,6 +11,7 @@
 //! | [`interfaces`] | which interfaces there are, and noticing changes |
 //! | [`beacon`] | datagrams to the neighbourhood, on every interface that can |
 //! | [`surroundings`] | one thread that watches the interfaces and the clocks and hears the beacons |
+//! | [`names`] | looking names up without waiting for them |
 
 pub mod beacon;
 pub mod clock;
@@ -19,5 +20,6 @@ pub mod errors;
 pub mod identity_file;
 pub mod interfaces;
 pub mod listen;
+pub mod names;
 pub mod options;
 pub mod surroundings;
