@@ -1,8 +1,7 @@
 //! What is drawn at the start of a node.
 //!
-//! A process that forks must draw again in the child, and a snapshot of a machine's memory that is run twice draws
-//! the same: the two are then one run of one node, and the mesh reports a conflict only where their start numbers or
-//! bits differ.
+//! What is drawn belongs to one process: a child that was forked draws again before it speaks. Where memory is copied and
+//! nobody notices (a snapshot that is run twice), both copies are one run of one node, and no rule can tell them apart.
 
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};

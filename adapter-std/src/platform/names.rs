@@ -26,8 +26,8 @@ const STAYS: Duration = Duration::from_secs(5);
 
 /// Looks names up on threads of its own. Copies share them.
 ///
-/// Dropping the last copy ends the threads: at once if they wait, after its answer if one looks something up; what it
-/// finds is then told to nobody.
+/// Dropping the last copy ends the threads: at once if they wait, after its answer if one looks something up. What
+/// waits for its turn is dropped with what was to be told.
 #[derive(Clone)]
 pub struct Resolver {
     shared: Arc<Shared>,
@@ -140,9 +140,6 @@ impl Shared {
     fn serve(&self) {
         while let Some((name, told)) = self.next() {
             let found = resolve(&name);
-            if self.lock().over {
-                continue;
-            }
             // What is told may panic; the thread and its place are for others, too.
             if catch_unwind(AssertUnwindSafe(|| told(found))).is_err() {
                 log::error!("whoever asked for {name} panicked at the answer");
