@@ -19,6 +19,10 @@ use waiting::{Stop, Waiting};
 
 /// How many datagrams of one beacon are told before the others have their turn.
 const AT_ONCE: usize = 64;
+/// How often is looked while a beacon waits to be opened soon after a change: a fresh IPv6 address takes a second or two.
+const SOON: Duration = Duration::from_millis(250);
+/// How many looks of that kind follow a change; after that it fails for another reason.
+const SOON_LOOKS: u32 = 16;
 
 /// What is watched.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +99,7 @@ impl Surroundings {
             shared: Arc::clone(&shared),
             interfaces,
             suspends: SuspendWatch::new(clock.now()),
+            soon_looks: SOON_LOOKS,
             tell,
         };
         let thread = thread::Builder::new()
@@ -149,6 +154,7 @@ struct Watcher<F> {
     shared: Arc<Shared>,
     interfaces: InterfaceWatch,
     suspends: SuspendWatch,
+    soon_looks: u32,
     tell: F,
 }
 
@@ -159,8 +165,7 @@ impl<F: FnMut(Sign<'_>)> Watcher<F> {
         loop {
             let now = Instant::now();
             if now >= look_at {
-                self.look();
-                look_at = now + self.watched.every;
+                look_at = now + self.look();
             }
             let open = self.shared.beacons().open().to_vec();
             let ready = match waiting.wait(&open, look_at.saturating_duration_since(now)) {
@@ -173,7 +178,9 @@ impl<F: FnMut(Sign<'_>)> Watcher<F> {
         }
     }
 
-    fn look(&mut self) {
+    /// Returns when to look again.
+    fn look(&mut self) -> Duration {
+        let every = self.watched.every;
         if let Some(slept) = self.suspends.look(self.clock.now()) {
             (self.tell)(Sign::Slept(slept));
         }
@@ -181,7 +188,7 @@ impl<F: FnMut(Sign<'_>)> Watcher<F> {
             Ok(change) => change,
             Err(error) => {
                 log::debug!("the interfaces are not known: {error}");
-                return;
+                return every;
             }
         };
         let followed = if self.watched.group.is_some() {
@@ -189,12 +196,20 @@ impl<F: FnMut(Sign<'_>)> Watcher<F> {
         } else {
             Followed::default()
         };
-        if change.is_empty() && followed.opened.is_empty() {
-            return;
+        if !change.is_empty() {
+            self.soon_looks = SOON_LOOKS;
+            *self.shared.interfaces.lock().unwrap_or_else(PoisonError::into_inner) =
+                self.interfaces.known().to_vec();
         }
-        *self.shared.interfaces.lock().unwrap_or_else(PoisonError::into_inner) =
-            self.interfaces.known().to_vec();
-        (self.tell)(Sign::Moved { change: &change, followed: &followed });
+        if !(change.is_empty() && followed.opened.is_empty()) {
+            (self.tell)(Sign::Moved { change: &change, followed: &followed });
+        }
+        if followed.failed.is_empty() || self.soon_looks == 0 {
+            every
+        } else {
+            self.soon_looks -= 1;
+            every.min(SOON)
+        }
     }
 
     fn listen(&mut self, beacon: &Beacon, buffer: &mut Buffer) {
