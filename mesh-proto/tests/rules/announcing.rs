@@ -237,6 +237,18 @@ on_both! {
         assert_eq!(dials(&orders), [1]);
     }
 
+    fn r10_of_four_dials_in_flight_one_is_for_hints<S>() {
+        let mut node = Node::<S>::new();
+        let orders = node.tell(heard(LOWEST, 1, AnnouncementKind::Hail, Vouched::ByNobody));
+        let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        node.tell(Event::Connected { link: *link });
+        node.prove(*link, LOWEST);
+        // It comes by itself too: then it is no hint any more, though the dial to it is still under way.
+        node.accepted(LOWEST, run(1, 1));
+        assert_eq!(node.tell(heard(LOWER, 2, AnnouncementKind::Hail, Vouched::ByNobody)), []);
+        assert_eq!(node.mesh.stats().hints_dropped, 1);
+    }
+
     fn r10_of_eight_dials_in_a_second_two_are_for_hints<S>() {
         let mut node = Node::<S>::new();
         for (host, peer, dialed) in [(1, LOWEST, 1), (2, LOWER, 1), (3, HIGHER, 0)] {
