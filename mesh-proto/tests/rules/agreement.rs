@@ -312,6 +312,7 @@ on_both! {
         let orders = node.frame(ours, Frame::Close(Reason::Conflict));
         assert_eq!(closes(&orders), [(ours, Reason::Conflict)]);
         assert!(node.view(LOWER).conflict);
+        assert_eq!(node.mesh.stats().conflicts, 1);
         assert_eq!(node.standing(LOWER), Standing::Down { reason: Some(Reason::Conflict) });
         assert_eq!(dials(&node.pass(millis(299_999))), []);
         assert_eq!(dials(&node.pass(millis(1))), [1]);
