@@ -207,6 +207,8 @@ on_both! {
                 Order::Send(known, Frame::Close(Reason::Restarted)),
                 Order::Close(known, Reason::Restarted),
                 Order::Send(doubtful, Frame::Cleared),
+                // Those in the welcome were meant for the other run.
+                Order::Send(doubtful, Frame::Marks(own_hello().marks)),
             ]
         );
         assert_eq!(node.standing(LOWER), Standing::Up { link: doubtful, incarnation: run(1, 1) });
@@ -237,7 +239,9 @@ on_both! {
         node.tell(Event::Closed { link: known, error: mesh_proto::SystemError::Reset });
         let (doubtful, _, _) = node.accept(LOWER, hello(run(1, 1)));
         assert_eq!(node.carrier(LOWER), None);
-        assert_eq!(node.frame(doubtful, Frame::Pong { nonce: 1 }), [Order::Send(doubtful, Frame::Cleared)]);
+        let orders = node.frame(doubtful, Frame::Pong { nonce: 1 });
+        let marks = Order::Send(doubtful, Frame::Marks(own_hello().marks));
+        assert_eq!(orders, [Order::Send(doubtful, Frame::Cleared), marks]);
         assert_eq!(node.carrier(LOWER), Some(doubtful));
     }
 
