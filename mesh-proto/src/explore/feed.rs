@@ -221,6 +221,9 @@ impl<R: Rules> World<R> {
                 self.note_sent(index, end, &frame, doings)?;
                 let place = (index, 1 - end);
                 let stream = &mut self.streams[index];
+                if !stream.reads(1 - end, &frame) {
+                    return Ok(());
+                }
                 if begun.contains(&place)
                     && let Some(Item::Record(frames)) = stream.towards[1 - end].back_mut()
                 {
@@ -293,6 +296,7 @@ impl<R: Rules> World<R> {
                     doings.closings.push(Closing { stream: index, end, reason: *reason, said: true, closed });
                 }
                 here.closes = Some(*reason);
+                self.streams[index].drop_unread(end);
             }
             Frame::Hello(_) | Frame::Refused(_) | Frame::Pong { .. } | Frame::Lost(_) | Frame::Noted(_) => {}
         }
