@@ -55,7 +55,7 @@ impl Names for Ranks<'_> {
     }
 
     fn run(&mut self, node: NodeId, run: Incarnation) -> u64 {
-        if self.runs.iter().any(|current| *current == (node, run)) {
+        if self.runs.contains(&(node, run)) {
             return 0;
         }
         let at = self.others.iter().position(|other| *other == (node, run)).unwrap_or_else(|| {
