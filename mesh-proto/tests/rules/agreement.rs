@@ -101,6 +101,20 @@ on_both! {
         assert_eq!(node.mesh.explain(&HIGHER).expect("known").chosen, Chosen::OnlyOneToAnswer);
     }
 
+    fn r4_the_close_is_the_last_word<S>() {
+        let mut node = Node::<S>::new();
+        let (first, _) = node.accepted(LOWEST, run(1, 1));
+        node.pass(millis(200));
+        let (theirs, _) = node.accepted(HIGHER, run(1, 1));
+        node.pass(millis(1_500));
+        let (ours, _) = node.greet(HIGHER, 8);
+        node.welcome(ours, run(1, 1));
+        let orders = node.frame(ours, Frame::Pong { nonce: 1 });
+        assert_eq!(orders, [Order::Send(theirs, Frame::Close(Reason::Superseded))]);
+        // The answer is awaited until the very moment at which a ping would have been due, within an eighth of the interval.
+        assert_eq!(pings(&node.pass(millis(800))), [(first, 1)]);
+    }
+
     fn r4_when_neither_answers_both_live_on_to_the_end<S>() {
         let mut node = Node::<S>::new();
         let (first, _) = node.accepted(HIGHER, run(1, 1));
