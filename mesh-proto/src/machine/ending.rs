@@ -69,9 +69,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                     peer.ended = Some(reason);
                 }
             }
-            if let Some(address) =
-                remote.filter(|_| attempt && reason != Reason::Abandoned && reason != Reason::Duplicate)
-            {
+            if let Some(address) = remote.filter(|_| attempt && !reason.spares_the_address()) {
                 self.dial_failed(place, address);
             }
         }
@@ -298,7 +296,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             return;
         }
         while let Some((at, slot)) = self.first_link_timer() {
-            let Some(pulse) = self.links.get_mut(slot).and_then(|link| link.pulse.as_mut()) else { return };
+            // One that closes has said its last word.
+            let asks = self.links.get_mut(slot).filter(|link| link.is_admitted());
+            let Some(pulse) = asks.and_then(|link| link.pulse.as_mut()) else { return };
             let slack = pulse.interval() / 8;
             if pulse.ping_due() != at || at > now.after(slack) {
                 return;

@@ -101,6 +101,20 @@ on_both! {
         assert_eq!(node.mesh.explain(&HIGHER).expect("known").chosen, Chosen::OnlyOneToAnswer);
     }
 
+    fn r4_the_close_is_the_last_word<S>() {
+        let mut node = Node::<S>::new();
+        let (first, _) = node.accepted(LOWEST, run(1, 1));
+        node.pass(millis(200));
+        let (theirs, _) = node.accepted(HIGHER, run(1, 1));
+        node.pass(millis(1_500));
+        let (ours, _) = node.greet(HIGHER, 8);
+        node.welcome(ours, run(1, 1));
+        let orders = node.frame(ours, Frame::Pong { nonce: 1 });
+        assert_eq!(orders, [Order::Send(theirs, Frame::Close(Reason::Superseded))]);
+        // The answer is awaited until the very moment at which a ping would have been due, within an eighth of the interval.
+        assert_eq!(pings(&node.pass(millis(800))), [(first, 1)]);
+    }
+
     fn r4_when_neither_answers_both_live_on_to_the_end<S>() {
         let mut node = Node::<S>::new();
         let (first, _) = node.accepted(HIGHER, run(1, 1));
@@ -209,6 +223,8 @@ on_both! {
                 Order::Send(known, Frame::Close(Reason::Restarted)),
                 Order::Close(known, Reason::Restarted),
                 Order::Send(doubtful, Frame::Cleared),
+                // Those in the welcome were meant for the other run.
+                Order::Send(doubtful, Frame::Marks(own_hello().marks)),
             ]
         );
         assert_eq!(node.standing(LOWER), Standing::Up { link: doubtful, incarnation: run(1, 1) });
@@ -239,7 +255,9 @@ on_both! {
         node.tell(Event::Closed { link: known, error: SystemError::Reset });
         let (doubtful, _, _) = node.accept(LOWER, hello(run(1, 1)));
         assert_eq!(node.carrier(LOWER), None);
-        assert_eq!(node.frame(doubtful, Frame::Pong { nonce: 1 }), [Order::Send(doubtful, Frame::Cleared)]);
+        let orders = node.frame(doubtful, Frame::Pong { nonce: 1 });
+        let marks = Order::Send(doubtful, Frame::Marks(own_hello().marks));
+        assert_eq!(orders, [Order::Send(doubtful, Frame::Cleared), marks]);
         assert_eq!(node.carrier(LOWER), Some(doubtful));
         node.tell(Event::Closed { link: doubtful, error: SystemError::Reset });
         let reason = Reason::System(SystemError::Reset);

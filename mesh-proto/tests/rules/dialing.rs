@@ -322,6 +322,23 @@ on_both! {
         assert_eq!(dials(&node.tell(Event::Closed { link: second, error: SystemError::Reset })), [2]);
     }
 
+    fn r12_a_dial_that_gave_way_says_nothing_against_its_address<S>() {
+        for (reason, blames) in [(Reason::Superseded, false), (Reason::Duplicate, false), (Reason::Silent, true)] {
+            let mut node = Node::<S>::new();
+            let orders = node.tell(Event::Keep { peer: LOWER, routes: routes(&[1, 2]) });
+            let (ours, first) = (first_dial(&orders), dials(&orders));
+            node.tell(Event::Connected { link: ours });
+            let (tag, _) = node.prove(ours, LOWER);
+            let (theirs, _) = node.accepted(LOWER, run(1, 1));
+            // The other end has let it in and ended it before its welcome is read here.
+            let orders = node.frame(theirs, Frame::Lost(losing(tag, reason)));
+            assert_eq!(closes(&orders), [(ours, reason)]);
+            node.live(secs(11));
+            let next = dials(&node.tell(Event::Closed { link: theirs, error: SystemError::Reset }));
+            assert_eq!(next != first, blames, "{reason:?}: first {first:?}, then {next:?}");
+        }
+    }
+
     fn r12_a_link_table_that_is_full_is_an_answer<S>() {
         let limits = Limits { peers: 2, links_per_peer: 2, half_open: 1, dials_in_flight: 1, ..config().limits };
         let mut node = Node::<S>::with(Config { limits, ..config() });
