@@ -273,7 +273,8 @@ on_both! {
         assert_eq!(orders, [Order::Send(refused, Frame::Close(Reason::Conflict))]);
         node.tell(Event::Closed { link: known, error: SystemError::Reset });
         let (again, _, _) = node.accept(LOWER, hello(run(1, 1)));
-        assert_eq!(node.frame(again, Frame::Pong { nonce: 1 }), [Order::Send(again, Frame::Cleared)]);
+        let marks = Order::Send(again, Frame::Marks(own_hello().marks));
+        assert_eq!(node.frame(again, Frame::Pong { nonce: 1 }), [Order::Send(again, Frame::Cleared), marks]);
     }
 
     fn r6_what_was_told_in_doubt_is_told_again<S>() {
