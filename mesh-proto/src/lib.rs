@@ -110,6 +110,8 @@ pub mod sim;
 pub mod storage;
 mod time;
 pub mod trace;
+#[cfg(feature = "noise")]
+pub mod wire;
 
 pub use action::Action;
 pub use announcement::{Announcement, AnnouncementKind, Audience, Cause, Vouched};
