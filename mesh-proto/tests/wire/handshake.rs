@@ -1,10 +1,10 @@
 //! Whole handshakes: who meets whom, and who does not.
 
 use mesh_proto::wire::{
-    Answering, Calling, Ciphers, Declined, Failed, MAX_OPENING, MeshSecret, MeshSecrets, Mismatch, Network,
-    NoRoom, Versions,
+    Answering, Calling, Ciphers, Declined, Failed, Guard, MAX_OPENING, MeshSecret, MeshSecrets, Mismatch,
+    Network, NoRoom, Terms, Versions,
 };
-use mesh_proto::{Reason, Refusal};
+use mesh_proto::{NodeId, Reason, Refusal};
 
 use crate::scene::{Apart, FRESH, KINDS, Kind, Node, PROTECTED, body, hello, pair, shake, welcome};
 
@@ -161,6 +161,26 @@ fn strangers_are_closed_at_once() {
         let declined = Answering::to(&node.terms(), FRESH[1], &mut other_format).expect_err("another format");
         assert_eq!(declined.failed, Failed::Mismatch(Mismatch::Version));
     }
+}
+
+/// Y15: a name that is another one, written differently.
+#[test]
+fn a_name_that_hides_another_ends_the_handshake() {
+    let node = Node::new(1, Kind::Unprotected);
+    let terms = node.terms();
+    let hidden = Terms { guard: Guard::unprotected(NodeId::new([0xff; 32])), ..terms };
+
+    let (calling, first) = Calling::begin(&terms, 0, FRESH[0]);
+    let (_, second) = Answering::to(&hidden, FRESH[1], &mut body(&first)).expect("it is not known yet");
+    assert_eq!(calling.read(&terms, &mut body(&second)).map(drop), Err(Failed::BadKey));
+
+    let (calling, first) = Calling::begin(&hidden, 0, FRESH[0]);
+    let (answering, second) =
+        Answering::to(&terms, FRESH[1], &mut body(&first)).expect("it is not known yet");
+    let met = calling.read(&hidden, &mut body(&second)).expect("this end is honest");
+    let mut out = [0; MAX_OPENING];
+    let third = met.introduce(&hidden, &hello(), &mut out).expect("enough room").1;
+    assert_eq!(answering.read(&terms, &mut body(third)).map(drop), Err(Failed::BadKey));
 }
 
 /// Y15: a key whose shared secret is zero.
