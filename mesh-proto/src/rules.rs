@@ -150,6 +150,20 @@ clauses! {
     DialBudget,
     /// R12: an address that fails loses trust.
     TrustMoves,
+    /// R13: when the sending link changes, sending goes on from what the peer has not received.
+    ResumeFromMark,
+    /// R13: what was received before is answered with the marks.
+    DuplicatesAnswered,
+    /// R13: the numbers of sessions rise.
+    BirthsRise,
+    /// R13: marks that were written for another session are void.
+    MarksForBirth,
+    /// R13: no more lies untaken than the window of the peer.
+    WindowBounds,
+    /// R13: a piece that straddles the mark counts from the mark on.
+    PiecesStraddle,
+    /// R13: each lane has its own numbers.
+    LanesApart,
     /// R15: a clean leave is believed at once.
     LeaveIsBelieved,
     /// R15: a node that leaves says so.

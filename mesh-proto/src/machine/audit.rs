@@ -6,8 +6,9 @@ use alloc::string::String;
 use crate::machine::Mesh;
 use crate::machine::link::{Phase, Side};
 use crate::machine::peer::Rank;
+use crate::message::{Lane, Window};
 use crate::rules::Rules;
-use crate::storage::{Index, Storage};
+use crate::storage::{Index, Parcels, Storage};
 
 impl<S: Storage, R: Rules> Mesh<S, R> {
     /// Whether all that is counted, chained and indexed agrees with what there is, and every bound is kept.
@@ -95,6 +96,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 Rank::Kept => {}
             }
         }
+        self.audit_mail()?;
         check(attached == 0, || format!("{attached} links too many say that they have a peer"))?;
         check(named == self.by_id.len(), || format!("{named} names, {} indexed", self.by_id.len()))?;
         check(kept_at == self.by_address.len(), || {
@@ -109,6 +111,55 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         })?;
         let most = self.by_use.iter().map(|chain| chain.iter(&self.peers).count());
         check(most.eq(ranked), || String::from("a chain of ranks is broken"))
+    }
+}
+
+impl<S: Storage, R: Rules> Mesh<S, R> {
+    /// The same for the messages.
+    fn audit_mail(&self) -> Result<(), String> {
+        let takes = self.takes();
+        for (slot, peer) in self.peers.iter() {
+            let Some(mail) = self.mail.get(slot) else { continue };
+            let what = |problem: &str| format!("mail of {:?} {problem}: {mail:?}", peer.id);
+            let mut kept = Window::default();
+            let mut flight = Window::default();
+            let mut untaken = Window::default();
+            let mut left = Window::default();
+            for lane in Lane::ALL {
+                let (sending, receiving) = (mail.sending.of(lane), mail.receiving.of(lane));
+                for at in 0..mail.out.len(lane) {
+                    let len = mail.out.header(lane, at).map_or(0, |message| message.len);
+                    kept.add(len);
+                    if at < sending.numbered as usize {
+                        flight.add(len);
+                    }
+                    check(mail.out.body(lane, at).len() == len as usize, || what("has lost bytes"))?;
+                }
+                for at in 0..mail.given.len(lane) {
+                    let len = mail.given.header(lane, at).map_or(0, |given| given.len);
+                    untaken.add(len);
+                    if at < receiving.old as usize {
+                        left.add(len);
+                    }
+                }
+                check(sending.numbered as usize <= mail.out.len(lane), || what("numbers too many"))?;
+                check(sending.received <= sending.next, || what("sends what is received"))?;
+                check(sending.next <= sending.sealed, || what("sends what was never sent"))?;
+                check(sending.at() <= sending.numbered as usize, || what("sends what has no number"))?;
+                check(receiving.taken <= receiving.received.number, || what("took what did not come"))?;
+            }
+            check(kept == mail.kept, || what("counts what is kept wrong"))?;
+            check(flight == mail.flight, || what("counts what is in flight wrong"))?;
+            check(untaken == mail.untaken, || what("counts what is untaken wrong"))?;
+            check(left == mail.left, || what("counts what is left wrong"))?;
+            for amount in [kept, untaken] {
+                let fits = amount.bytes <= takes.window.bytes && amount.messages <= takes.window.messages;
+                check(fits, || what("is more than the window"))?;
+            }
+            let flags = (mail.is_held(), mail.kept.messages > 0);
+            check((peer.has_mail, peer.has_outgoing) == flags, || what("is not known to the peer"))?;
+        }
+        Ok(())
     }
 }
 

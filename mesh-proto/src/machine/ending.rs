@@ -5,6 +5,7 @@ use crate::id::LinkId;
 use crate::machine::Mesh;
 use crate::machine::link::{Link, Owes, Phase, Side};
 use crate::machine::pulse::Strictness;
+use crate::machine::session::Birth;
 use crate::reason::{Reason, SystemError};
 use crate::rules::{Clause, Rules};
 use crate::storage::{Slot, Storage};
@@ -178,6 +179,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     fn needs_session(&self, place: Slot) -> bool {
         let Some(peer) = self.peers.get(place) else { return false };
         peer.kept_here
+            || peer.has_mail
             || peer.redial.asked.is_some()
             || self.links_of(place).any(|(_, link)| link.is_usable() || link.is_attempt())
     }
@@ -229,6 +231,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// Ends the session with a peer. Its links are ended by whoever calls this.
     pub(crate) fn end_session(&mut self, place: Slot, reason: Option<Reason>) {
+        self.close_mail(place, reason.unwrap_or(Reason::Silent), Birth::Drawn);
         if let Some(peer) = self.peers.get_mut(place) {
             peer.session = false;
             peer.ended = reason;

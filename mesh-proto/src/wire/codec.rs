@@ -6,15 +6,19 @@
 //! * A kind below [`MAY_BE_SKIPPED`] must be understood; others are skipped and counted.
 //! * A body grows at its end only: what a reader does not know is there, it does not read.
 //! * Every list is bounded by its type, and nothing in a list is empty.
+//! * What a piece of a message says is the end of its frame: it is not copied when it is read.
 
 use core::time::Duration;
 
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
+use crate::body::Body;
 use crate::frame::{Frame, Hello, Loss, Losses, MAX_LOSSES, PathClass, Welcome};
 use crate::id::{Incarnation, LinkTag};
+use crate::message::{Lane, LaneMarks, Marks, PerLane, Piece, Place, Takes, Window};
 use crate::reason::{Reason, Refusal, SystemError};
+use crate::wire::primitives::TAG;
 use crate::wire::writer::NoRoom;
 
 /// Kinds from here on may be skipped by who does not know them.
@@ -32,10 +36,17 @@ mod kind {
     pub(super) const DOUBTED: u8 = 0x08;
     pub(super) const CLEARED: u8 = 0x09;
     pub(super) const CLOSE: u8 = 0x0a;
+    pub(super) const DATA: u8 = 0x0b;
+    pub(super) const MARKS: u8 = 0x0c;
 }
 
 /// The most bytes that a frame without payload takes.
 pub const MAX_CONTROL: usize = 320;
+
+const _: () = assert!(
+    MAX_CONTROL + TAG <= Takes::LEAST_RECORD as usize,
+    "every control frame fits into the smallest record that a node may ask for"
+);
 
 /// What is wrong with a frame. The link is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +76,7 @@ impl core::error::Error for Malformed {}
 /// # Errors
 ///
 /// It does not fit: nothing in `out` means anything.
-pub fn encode(frame: &Frame, out: &mut [u8]) -> Result<usize, NoRoom> {
+pub fn encode(frame: &Frame<'_>, out: &mut [u8]) -> Result<usize, NoRoom> {
     let (head, body) = out.split_first_chunk_mut::<3>().ok_or(NoRoom)?;
     let (kind, length) = match frame {
         Frame::Hello(hello) => (kind::HELLO, write(body, &HelloBody::of(hello))?),
@@ -85,6 +96,8 @@ pub fn encode(frame: &Frame, out: &mut [u8]) -> Result<usize, NoRoom> {
         ),
         Frame::Doubted => (kind::DOUBTED, 0),
         Frame::Cleared => (kind::CLEARED, 0),
+        Frame::Data(piece) => (kind::DATA, write_piece(body, piece)?),
+        Frame::Marks(marks) => (kind::MARKS, write(body, &MarksBody::of(marks))?),
         Frame::Close(reason) => (kind::CLOSE, write(body, &ReasonBody::of(*reason))?),
     };
     let [high, low] = u16::try_from(length + 1).map_err(|_| NoRoom)?.to_be_bytes();
@@ -96,18 +109,29 @@ fn write(room: &mut [u8], body: &impl Serialize) -> Result<usize, NoRoom> {
     postcard::to_slice(body, room).map(|written| written.len()).map_err(|_| NoRoom)
 }
 
+/// Writes what stands before the bytes of a piece, and these: the one copy that a message takes to be sent.
+fn write_piece(room: &mut [u8], piece: &Piece<'_>) -> Result<usize, NoRoom> {
+    let head = write(room, &PieceHead::of(piece))?;
+    let place = room.get_mut(head..).and_then(|rest| rest.get_mut(..piece.body.len())).ok_or(NoRoom)?;
+    place.copy_from_slice(&piece.body);
+    Ok(head + piece.body.len())
+}
+
 /// The frames of an opened record, in order. After a malformed one there are no more.
 #[derive(Clone, Debug)]
 pub struct Frames<'r> {
-    rest: &'r [u8],
+    record: Body<'r>,
+    /// How much of it is read.
+    read: usize,
     skipped: u32,
 }
 
 impl<'r> Frames<'r> {
-    /// The frames in what [`Opener::open`](super::Opener::open) gave.
+    /// The frames in what [`Opener::open`](super::Opener::open) gave. Pieces of messages borrow from it; made from
+    /// `Bytes` (feature `alloc`), they are handles to a part of it.
     #[must_use]
-    pub const fn new(record: &'r [u8]) -> Self {
-        Self { rest: record, skipped: 0 }
+    pub fn new(record: impl Into<Body<'r>>) -> Self {
+        Self { record: record.into(), read: 0, skipped: 0 }
     }
 
     /// How many were not understood and need not be.
@@ -116,14 +140,22 @@ impl<'r> Frames<'r> {
         self.skipped
     }
 
-    fn frame(&mut self) -> Result<Option<Frame>, Malformed> {
-        while !self.rest.is_empty() {
-            let (length, after) = self.rest.split_first_chunk().ok_or(Malformed::Length)?;
-            let length = usize::from(u16::from_be_bytes(*length));
-            let (frame, after) = after.split_at_checked(length).ok_or(Malformed::Length)?;
+    fn frame(&mut self) -> Result<Option<Frame<'r>>, Malformed> {
+        while let Some(rest) = self.record.get(self.read..).filter(|rest| !rest.is_empty()) {
+            let (length, rest) = rest.split_first_chunk::<2>().ok_or(Malformed::Length)?;
+            let frame = rest.get(..usize::from(u16::from_be_bytes(*length))).ok_or(Malformed::Length)?;
             let (kind, body) = frame.split_first().ok_or(Malformed::Length)?;
-            self.rest = after;
-            match decode(*kind, body) {
+            let end = self.read + length.len() + frame.len();
+            let decoded = match *kind {
+                kind::DATA => piece(body).map(|(lane, head, length)| {
+                    let PieceHead { number, offset, total, .. } = head;
+                    let body = self.record.part(end - length..end);
+                    Frame::Data(Piece { lane, number, offset, total, body })
+                }),
+                kind => control(kind, body),
+            };
+            self.read = end;
+            match decoded {
                 Ok(frame) => return Ok(Some(frame)),
                 Err(Malformed::Kind(kind)) if kind >= MAY_BE_SKIPPED => self.skipped += 1,
                 Err(malformed) => return Err(malformed),
@@ -133,19 +165,28 @@ impl<'r> Frames<'r> {
     }
 }
 
-impl Iterator for Frames<'_> {
-    type Item = Result<Frame, Malformed>;
+impl<'r> Iterator for Frames<'r> {
+    type Item = Result<Frame<'r>, Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let frame = self.frame();
         if frame.is_err() {
-            self.rest = &[];
+            self.read = self.record.len();
         }
         frame.transpose()
     }
 }
 
-fn decode(kind: u8, body: &[u8]) -> Result<Frame, Malformed> {
+/// The lane and the head of a piece, and how many bytes stand behind it.
+fn piece(body: &[u8]) -> Result<(Lane, PieceHead, usize), Malformed> {
+    let (head, rest) =
+        postcard::take_from_bytes::<PieceHead>(body).map_err(|_| Malformed::Body(kind::DATA))?;
+    let lane = head.lane().ok_or(Malformed::Body(kind::DATA))?;
+    Ok((lane, head, rest.len()))
+}
+
+/// Any other frame.
+fn control<'f>(kind: u8, body: &[u8]) -> Result<Frame<'f>, Malformed> {
     match kind {
         kind::HELLO => read::<HelloBody>(body).and_then(HelloBody::hello).map(Frame::Hello),
         kind::WELCOME => read::<WelcomeBody>(body).and_then(|WelcomeBody { doubt, hello }| {
@@ -160,6 +201,7 @@ fn decode(kind: u8, body: &[u8]) -> Result<Frame, Malformed> {
         }
         kind::DOUBTED => Some(Frame::Doubted),
         kind::CLEARED => Some(Frame::Cleared),
+        kind::MARKS => read::<MarksBody>(body).map(|body| Frame::Marks(body.marks())),
         kind::CLOSE => read::<ReasonBody>(body).and_then(ReasonBody::reason).map(Frame::Close),
         unknown => return Err(Malformed::Kind(unknown)),
     }
@@ -180,11 +222,29 @@ struct HelloBody {
     class: u8,
     keep: bool,
     lost: Vec<LossBody, MAX_LOSSES>,
+    birth: u64,
+    meant: Option<MeantBody>,
+    marks: MarksBody,
+    takes: TakesBody,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MeantBody {
+    start: u64,
+    bits: [u8; 8],
+    birth: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TakesBody {
+    message: u32,
+    record: u32,
+    window: WindowBody,
 }
 
 impl HelloBody {
     fn of(hello: &Hello) -> Self {
-        let Hello { incarnation, detect_within, class, keep, lost } = hello;
+        let Hello { incarnation, detect_within, class, keep, lost, birth, meant, marks, takes } = hello;
         Self {
             start: incarnation.start,
             bits: incarnation.bits.to_le_bytes(),
@@ -195,6 +255,18 @@ impl HelloBody {
             },
             keep: *keep,
             lost: lost.iter().map(LossBody::of).collect(),
+            birth: *birth,
+            meant: meant.map(|(incarnation, birth)| MeantBody {
+                start: incarnation.start,
+                bits: incarnation.bits.to_le_bytes(),
+                birth,
+            }),
+            marks: MarksBody::of(marks),
+            takes: TakesBody {
+                message: takes.message,
+                record: takes.record,
+                window: WindowBody::of(takes.window),
+            },
         }
     }
 
@@ -209,6 +281,16 @@ impl HelloBody {
             },
             keep: self.keep,
             lost: losses(&self.lost)?,
+            birth: self.birth,
+            meant: self.meant.map(|MeantBody { start, bits, birth }| {
+                (Incarnation::new(start, u64::from_le_bytes(bits)), birth)
+            }),
+            marks: self.marks.marks(),
+            takes: Takes {
+                message: self.takes.message,
+                record: self.takes.record,
+                window: self.takes.window.window(),
+            },
         })
     }
 }
@@ -223,6 +305,92 @@ struct WelcomeBody {
 #[derive(Serialize, Deserialize)]
 struct NonceBody {
     nonce: u32,
+}
+
+/// What stands before the bytes of a piece. It cannot grow: these come right behind it.
+#[derive(Serialize, Deserialize)]
+struct PieceHead {
+    lane: u8,
+    number: u64,
+    offset: u32,
+    total: u32,
+}
+
+const _: () =
+    assert!(2 + 1 + 1 + 10 + 5 + 5 <= Piece::OVERHEAD, "the machine leaves enough room before a piece");
+
+impl PieceHead {
+    const fn of(piece: &Piece<'_>) -> Self {
+        let lane = match piece.lane {
+            Lane::Ordinary => 0,
+            Lane::Urgent => 1,
+        };
+        Self { lane, number: piece.number, offset: piece.offset, total: piece.total }
+    }
+
+    const fn lane(&self) -> Option<Lane> {
+        match self.lane {
+            0 => Some(Lane::Ordinary),
+            1 => Some(Lane::Urgent),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct MarksBody {
+    ordinary: LaneBody,
+    urgent: LaneBody,
+    open: WindowBody,
+}
+
+impl MarksBody {
+    const fn of(marks: &Marks) -> Self {
+        let PerLane { ordinary, urgent } = &marks.lanes;
+        Self {
+            ordinary: LaneBody::of(ordinary),
+            urgent: LaneBody::of(urgent),
+            open: WindowBody::of(marks.open),
+        }
+    }
+
+    const fn marks(&self) -> Marks {
+        let lanes = PerLane { ordinary: self.ordinary.marks(), urgent: self.urgent.marks() };
+        Marks { lanes, open: self.open.window() }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct LaneBody {
+    number: u64,
+    offset: u32,
+    taken: u64,
+}
+
+impl LaneBody {
+    const fn of(lane: &LaneMarks) -> Self {
+        Self { number: lane.received.number, offset: lane.received.offset, taken: lane.taken }
+    }
+
+    const fn marks(&self) -> LaneMarks {
+        LaneMarks { received: Place { number: self.number, offset: self.offset }, taken: self.taken }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct WindowBody {
+    bytes: u32,
+    messages: u32,
+}
+
+impl WindowBody {
+    const fn of(window: Window) -> Self {
+        Self { bytes: window.bytes, messages: window.messages }
+    }
+
+    const fn window(&self) -> Window {
+        Window { bytes: self.bytes, messages: self.messages }
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -133,7 +133,7 @@ impl<'b> Outgoing<'b> {
     /// # Errors
     ///
     /// It has no room here. Nothing has changed: it goes into the next record.
-    pub fn push(&mut self, frame: &Frame) -> Result<(), NoRoom> {
+    pub fn push(&mut self, frame: &Frame<'_>) -> Result<(), NoRoom> {
         let end = self.room.len().checked_sub(self.overhead - HEAD).ok_or(NoRoom)?;
         let rest = self.room.get_mut(HEAD + self.plain..end).ok_or(NoRoom)?;
         self.plain += codec::encode(frame, rest)?;

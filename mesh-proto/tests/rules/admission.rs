@@ -4,19 +4,13 @@ use crate::node::*;
 use crate::on_both;
 use alloc::vec::Vec;
 use mesh_proto::{
-    Config, Event, Frame, Hello, Incarnation, Limits, LinkId, Losses, PathClass, Reason, Refusal, Standing,
+    Config, Event, Frame, Hello, Incarnation, Limits, LinkId, PathClass, Reason, Refusal, Standing,
     SystemError, Unable, Welcome,
 };
 
-fn welcome_to(keep: bool) -> Frame {
-    let hello = Hello {
-        incarnation: run(3, 33),
-        detect_within: secs(10),
-        class: PathClass::Direct,
-        keep,
-        lost: Losses::new(),
-    };
-    Frame::Welcome(Welcome { hello, doubt: false })
+fn welcome_to(keep: bool) -> Frame<'static> {
+    let meant = Some((run(1, 1), 1));
+    Frame::Welcome(Welcome { hello: Hello { keep, meant, ..own_hello() }, doubt: false })
 }
 
 on_both! {
@@ -38,7 +32,7 @@ on_both! {
         let link = *link;
         assert_eq!(node.tell(Event::Connected { link }), []);
         let (_, orders) = node.prove(link, HIGHER);
-        let greeting = Hello { keep: true, ..hello(run(3, 33)) };
+        let greeting = Hello { keep: true, ..own_hello() };
         assert_eq!(orders, [Order::Send(link, Frame::Hello(greeting))]);
         assert_eq!(node.standing(HIGHER), Standing::Down { reason: None });
         assert_eq!(node.welcome(link, run(1, 1)), []);

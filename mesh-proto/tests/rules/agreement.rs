@@ -166,7 +166,8 @@ on_both! {
         let mut node = Node::<S>::new();
         let (known, _) = node.accepted(LOWER, run(2, 2));
         let (doubtful, _, orders) = node.accept(LOWER, hello(run(1, 1)));
-        let welcome = Frame::Welcome(Welcome { hello: hello(run(3, 33)), doubt: true });
+        let meant = Some((run(2, 2), 1));
+        let welcome = Frame::Welcome(Welcome { hello: Hello { meant, ..own_hello() }, doubt: true });
         assert_eq!(
             orders,
             [

@@ -26,13 +26,11 @@ fn hail(node: NodeId, host: u8) -> Event<'static> {
 }
 
 fn announced(orders: &[Order]) -> Vec<(Audience, AnnouncementKind, Cause)> {
-    orders
-        .iter()
-        .filter_map(|order| match order {
-            Order::Announce(to, announcement, cause) => Some((*to, announcement.kind, *cause)),
-            Order::Send(..) | Order::Dial(..) | Order::Close(..) => None,
-        })
-        .collect()
+    let told = |order: &Order| {
+        let Order::Announce(to, announcement, cause) = order else { return None };
+        Some((*to, announcement.kind, *cause))
+    };
+    orders.iter().filter_map(told).collect()
 }
 
 on_both! {

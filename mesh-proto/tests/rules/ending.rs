@@ -13,13 +13,11 @@ fn tags(tags: &[u64]) -> Tags {
 }
 
 fn losses_told(orders: &[Order]) -> Vec<Vec<u64>> {
-    orders
-        .iter()
-        .filter_map(|order| match order {
-            Order::Send(_, Frame::Lost(losses)) => Some(losses.iter().map(|loss| loss.tag.get()).collect()),
-            Order::Send(..) | Order::Dial(..) | Order::Close(..) | Order::Announce(..) => None,
-        })
-        .collect()
+    let told = |order: &Order| {
+        let Order::Send(_, Frame::Lost(losses)) = order else { return None };
+        Some(losses.iter().map(|loss| loss.tag.get()).collect())
+    };
+    orders.iter().filter_map(told).collect()
 }
 
 on_both! {

@@ -4,18 +4,28 @@ use core::time::Duration;
 
 use mesh_proto::wire::{Frames, MAX_CONTROL, Malformed, NoRoom, encode};
 use mesh_proto::{
-    Frame, Hello, Incarnation, LinkTag, Loss, MAX_LOSSES, PathClass, Reason, Refusal, SystemError, Welcome,
+    Body, Frame, Hello, Incarnation, Lane, LaneMarks, LinkTag, Loss, MAX_LOSSES, Marks, PathClass, PerLane,
+    Piece, Place, Reason, Refusal, SystemError, Takes, Welcome, Window,
 };
 
-use crate::scene::{REFUSED, bytes, hello, hex, welcome};
+use crate::scene::{MARKS, REFUSED, bytes, hello, hex, welcome};
 
 /// Every kind, and its bytes with the length in front.
-fn golden() -> Vec<(Frame, &'static str)> {
+fn golden() -> Vec<(Frame<'static>, &'static str)> {
     let loss =
         Loss { tag: LinkTag::new(0x0807_0605_0403_0201), reason: Reason::System(SystemError::Other(-2)) };
+    let piece = Piece { lane: Lane::Urgent, number: 300, offset: 7, total: 1696, body: Body::from(b"abcd") };
     vec![
-        (hello(), "001b 01 03 0807060504030201 80ade204 01 01 01 0900000000000000 03 00"),
-        (welcome(), "001c 02 01 04 0500000000000000 80ade204 01 01 01 0900000000000000 03 00"),
+        (
+            hello(),
+            "003f 01 03 0807060504030201 80ade204 01 01 01 0900000000000000 03 00 02 01 04 0500000000000000 06 \
+             ac02 04 ab02 01 00 01 f403 03 808040 efff03 80808002 808001",
+        ),
+        (
+            welcome(),
+            "0040 02 01 04 0500000000000000 80ade204 01 01 01 0900000000000000 03 00 02 01 04 0500000000000000 06 \
+             ac02 04 ab02 01 00 01 f403 03 808040 efff03 80808002 808001",
+        ),
         (REFUSED, "0003 03 20 00"),
         (Frame::Ping { nonce: 300 }, "0003 04 ac02"),
         (Frame::Pong { nonce: 7 }, "0002 05 07"),
@@ -27,17 +37,19 @@ fn golden() -> Vec<(Frame, &'static str)> {
         (Frame::Doubted, "0001 08"),
         (Frame::Cleared, "0001 09"),
         (Frame::Close(Reason::Superseded), "0003 0a 04 00"),
+        (Frame::Data(piece), "000b 0b 01 ac02 07 a00d 61 62 63 64"),
+        (Frame::Marks(MARKS), "000c 0c ac02 04 ab02 01 00 01 f403 03"),
     ]
 }
 
-fn encoded(frame: &Frame) -> Vec<u8> {
+fn encoded(frame: &Frame<'_>) -> Vec<u8> {
     let mut out = vec![0; MAX_CONTROL];
     let length = encode(frame, &mut out).expect("no frame is longer");
     out.truncate(length);
     out
 }
 
-fn decoded(bytes: &[u8]) -> Vec<Result<Frame, Malformed>> {
+fn decoded(bytes: &[u8]) -> Vec<Result<Frame<'_>, Malformed>> {
     Frames::new(bytes).collect()
 }
 
@@ -58,7 +70,7 @@ fn many_frames_come_back_in_order() {
 
 #[test]
 fn what_a_later_version_adds_behind_a_body_is_not_read() {
-    for (frame, expected) in golden() {
+    for (frame, expected) in golden().into_iter().filter(|(frame, _)| !matches!(frame, Frame::Data(_))) {
         let mut longer = bytes(expected);
         longer.extend([0xaa; 9]);
         longer[1] += 9;
@@ -73,8 +85,10 @@ fn what_is_cut_short_is_malformed() {
         for length in 1..whole.len() {
             assert_eq!(decoded(&whole[..length]), [Err(Malformed::Length)], "{frame:?} cut to {length}");
         }
-        // The same with a length that is right for what is left: some of the body is missing.
-        for length in 3..whole.len() {
+        // The same with a length that is right for what is left: some of the body is missing. What a piece says ends
+        // with its frame.
+        let body = if let Frame::Data(piece) = &frame { whole.len() - piece.body.len() } else { whole.len() };
+        for length in 3..body {
             let mut shorter = whole[..length].to_vec();
             shorter[1] = u8::try_from(length - 2).expect("short");
             assert_eq!(decoded(&shorter), [Err(Malformed::Body(whole[2]))], "{frame:?} cut to {length}");
@@ -92,7 +106,7 @@ fn a_kind_that_must_be_understood_ends_it_and_another_is_skipped() {
             continue;
         }
         let record = [&[0, 3, kind, 1, 2][..], &bytes("0001 08")].concat();
-        let mut frames = Frames::new(&record);
+        let mut frames = Frames::new(&record[..]);
         if kind < 0x80 {
             assert_eq!(frames.by_ref().collect::<Vec<_>>(), [Err(Malformed::Kind(kind))]);
         } else {
@@ -165,13 +179,43 @@ fn every_reason_comes_back() {
 #[test]
 fn the_largest_frame_has_room() {
     let loss = Loss { tag: LinkTag::new(u64::MAX), reason: Reason::System(SystemError::Other(i32::MIN)) };
+    let lane = LaneMarks { received: Place { number: u64::MAX, offset: u32::MAX }, taken: u64::MAX };
+    let window = Window { bytes: u32::MAX, messages: u32::MAX };
     let largest = Hello {
         incarnation: Incarnation::new(u64::MAX, u64::MAX),
         detect_within: Duration::MAX,
         class: PathClass::Relayed,
         keep: true,
         lost: [loss; MAX_LOSSES].into_iter().collect(),
+        birth: u64::MAX,
+        meant: Some((Incarnation::new(u64::MAX, u64::MAX), u64::MAX)),
+        marks: Marks { lanes: PerLane { ordinary: lane, urgent: lane }, open: window },
+        takes: Takes { message: u32::MAX, record: u32::MAX, window },
     };
     let length = encoded(&Frame::Welcome(Welcome { hello: largest, doubt: true })).len();
     assert!(length <= MAX_CONTROL, "{length}");
+}
+
+#[test]
+fn a_piece_is_not_copied_when_it_is_read() {
+    let mut record = vec![0; 100];
+    let piece = |body| Frame::Data(Piece { lane: Lane::Ordinary, number: 1, offset: 0, total: 5, body });
+    let length = encode(&piece(Body::from(b"hello")), &mut record).expect("enough room");
+    record.truncate(length);
+    let behind = record[length - 5..].as_ptr();
+    let Some(Ok(Frame::Data(borrowed))) = Frames::new(&record[..]).next() else { panic!("it is a piece") };
+    assert_eq!((&*borrowed.body, borrowed.body.as_ptr()), (&b"hello"[..], behind));
+
+    let shared = bytes::Bytes::from(record);
+    let behind = shared[length - 5..].as_ptr();
+    let Some(Ok(Frame::Data(handle))) = Frames::new(shared).next() else { panic!("it is a piece") };
+    assert_eq!((&*handle.body, handle.body.as_ptr()), (&b"hello"[..], behind));
+}
+
+#[test]
+fn before_a_piece_stands_no_more_than_the_machine_expects() {
+    let piece =
+        Piece { lane: Lane::Urgent, number: u64::MAX, offset: u32::MAX, total: u32::MAX, body: Body::EMPTY };
+    let length = encoded(&Frame::Data(piece)).len();
+    assert!(length <= Piece::OVERHEAD as usize, "{length}");
 }

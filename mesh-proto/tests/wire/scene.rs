@@ -6,7 +6,10 @@ use mesh_proto::wire::{
     Answer, Answering, Calling, Ciphers, Declined, Failed, Frames, Guard, Identity, MAX_OPENING, MeshSecret,
     MeshSecrets, Network, Opener, Sealer, Terms, Versions,
 };
-use mesh_proto::{Frame, Hello, Incarnation, LinkTag, NodeId, PathClass, Reason, Refusal, Welcome};
+use mesh_proto::{
+    Frame, Hello, Incarnation, LaneMarks, LinkTag, Loss, Marks, NodeId, PathClass, PerLane, Place, Reason,
+    Refusal, Takes, Welcome, Window,
+};
 
 /// What the dialer's and the acceptor's fresh bytes are.
 pub(crate) const FRESH: [[u8; 32]; 2] = [[0x51; 32], [0x62; 32]];
@@ -85,8 +88,8 @@ pub(crate) struct Together {
     /// The name that each end gives the link.
     pub(crate) tags: [LinkTag; 2],
     /// What each end read.
-    pub(crate) hello: Frame,
-    pub(crate) answer: Frame,
+    pub(crate) hello: Frame<'static>,
+    pub(crate) answer: Frame<'static>,
     /// The records, whole, as they went over the wire.
     pub(crate) wire: Vec<Vec<u8>>,
 }
@@ -136,28 +139,44 @@ pub(crate) fn shake(
 }
 
 /// The one frame in these bytes.
-fn only(frames: &[u8]) -> Option<Frame> {
+fn only(frames: &[u8]) -> Option<Frame<'static>> {
     let mut frames = Frames::new(frames);
     let frame = frames.next()?.ok()?;
-    frames.next().is_none().then_some(frame)
+    frames.next().is_none().then(|| frame.into_owned())
 }
 
-pub(crate) fn hello() -> Frame {
+pub(crate) const MARKS: Marks = Marks {
+    lanes: PerLane {
+        ordinary: LaneMarks { received: Place { number: 300, offset: 4 }, taken: 299 },
+        urgent: LaneMarks { received: Place { number: 1, offset: 0 }, taken: 1 },
+    },
+    open: Window { bytes: 500, messages: 3 },
+};
+
+pub(crate) fn hello() -> Frame<'static> {
     Frame::Hello(Hello {
         incarnation: Incarnation::new(3, 0x0102_0304_0506_0708),
         detect_within: Duration::from_secs(10),
         class: PathClass::Relayed,
         keep: true,
-        lost: [mesh_proto::Loss { tag: LinkTag::new(9), reason: Reason::Silent }].into_iter().collect(),
+        lost: [Loss { tag: LinkTag::new(9), reason: Reason::Silent }].into_iter().collect(),
+        birth: 2,
+        meant: Some((Incarnation::new(4, 5), 6)),
+        marks: MARKS,
+        takes: Takes {
+            message: 1 << 20,
+            record: 65_519,
+            window: Window { bytes: 4 << 20, messages: 1 << 14 },
+        },
     })
 }
 
-pub(crate) fn welcome() -> Frame {
+pub(crate) fn welcome() -> Frame<'static> {
     let Frame::Hello(hello) = hello() else { unreachable!("a hello is one") };
     Frame::Welcome(Welcome { hello: Hello { incarnation: Incarnation::new(4, 5), ..hello }, doubt: true })
 }
 
-pub(crate) const REFUSED: Frame = Frame::Refused(Reason::Refused(Refusal::NotListed));
+pub(crate) const REFUSED: Frame<'static> = Frame::Refused(Reason::Refused(Refusal::NotListed));
 
 /// Bytes from hexadecimal, in which spaces do not matter.
 pub(crate) fn bytes(hex: &str) -> Vec<u8> {

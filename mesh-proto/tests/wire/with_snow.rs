@@ -80,7 +80,7 @@ fn peer(snow: &HandshakeState) -> NodeId {
     NodeId::new(bytes)
 }
 
-fn with_head(head: &[u8], frame: &Frame) -> Vec<u8> {
+fn with_head(head: &[u8], frame: &Frame<'_>) -> Vec<u8> {
     let mut bytes = vec![0; MAX_OPENING];
     let length = encode(frame, &mut bytes).expect("enough room");
     bytes.truncate(length);

@@ -188,7 +188,7 @@ impl Greeted {
     pub fn answer<'o>(
         mut self,
         terms: &Terms<'_>,
-        answer: &Frame,
+        answer: &Frame<'_>,
         out: &'o mut [u8],
     ) -> Result<(&'o [u8], Sealer, Opener), NoRoom> {
         let plain = {

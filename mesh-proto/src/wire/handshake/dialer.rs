@@ -104,7 +104,7 @@ impl Met {
     pub fn introduce<'o>(
         mut self,
         terms: &Terms<'_>,
-        hello: &Frame,
+        hello: &Frame<'_>,
         out: &'o mut [u8],
     ) -> Result<(Introduced, &'o [u8]), NoRoom> {
         let mut payload = [0; MAX_OPENING_FRAME];
