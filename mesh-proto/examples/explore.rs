@@ -1,11 +1,13 @@
 //! Visits every interleaving of the machine, and says how far it came and what it found.
 //!
 //! ```text
-//! explore [--case NAME] [--small] [--mutate] [--budget-states N] [--budget-seconds N] [--only FAULT]
+//! explore [--case NAME] [--small] [--mutate] [--clause NAME] [--budget-states N] [--budget-seconds N]
+//!         [--only FAULT] [--pauses N]
 //! ```
 //!
 //! Without options it visits all cases with the rules that ship. `--mutate` takes one clause of the rules away at a
-//! time, and fails unless each is missed. `--only` leaves all faults but one out.
+//! time, and fails unless each is missed; `--clause` takes that one alone. `--only` leaves all faults but one out,
+//! and `--pauses` says how many of the faults may be such that time passes in them.
 
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -26,6 +28,7 @@ struct Options {
     case: Option<String>,
     small: bool,
     mutate: bool,
+    clause: Option<Clause>,
     states: usize,
     seconds: u64,
     only: Option<&'static [Fault]>,
@@ -63,6 +66,7 @@ fn options() -> Result<Options, String> {
         case: None,
         small: false,
         mutate: false,
+        clause: None,
         states: 100_000_000,
         seconds: 540,
         only: None,
@@ -76,6 +80,12 @@ fn options() -> Result<Options, String> {
             "--pauses" => options.pauses = Some(number(&value()?)? as u8),
             "--small" => options.small = true,
             "--mutate" => options.mutate = true,
+            "--clause" => {
+                let name = value()?;
+                let clause = CAUGHT.iter().find(|clause| clause.to_string() == name);
+                options.clause = Some(*clause.ok_or(format!("no clause that is missed is called {name}"))?);
+                options.mutate = true;
+            }
             "--budget-states" => options.states = number(&value()?)?,
             "--budget-seconds" => options.seconds = number(&value()?)? as u64,
             "--only" => {
@@ -117,8 +127,9 @@ fn visit(options: &Options, cases: &[Case]) -> bool {
 
 /// Takes each clause away in turn; whether each was missed.
 fn mutate(options: &Options, cases: &[Case]) -> bool {
-    in_parallel(CAUGHT.len(), |at| {
-        let clause = CAUGHT[at];
+    let clauses: &[Clause] = options.clause.as_ref().map_or(CAUGHT, core::slice::from_ref);
+    in_parallel(clauses.len(), |at| {
+        let clause = clauses[at];
         let mut states = 0;
         for case in cases {
             let began = Instant::now();

@@ -306,6 +306,13 @@ mod tests {
     }
 
     #[test]
+    fn too_small_a_number_names_the_least_that_works() {
+        let limits = Limits { links_per_peer: 1, ..Limits::default() };
+        let error = Config { limits, ..Config::lan() }.check().expect_err("a newcomer could not wait");
+        assert_eq!(error.to_string(), "links_per_peer is 1: it must be 2 at least");
+    }
+
+    #[test]
     fn every_setting_is_checked() {
         let lan = Config::lan();
         let zero = Duration::ZERO;

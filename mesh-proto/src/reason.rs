@@ -93,6 +93,25 @@ impl Reason {
             | Self::System(_) => false,
         }
     }
+
+    /// Whether a dial that ends so says nothing against its address: it was not needed, or led to a link that was not.
+    pub(crate) const fn spares_the_address(self) -> bool {
+        match self {
+            Self::Superseded | Self::Duplicate | Self::Abandoned => true,
+            Self::Left
+            | Self::Forgotten
+            | Self::Silent
+            | Self::Restarted
+            | Self::Refused(_)
+            | Self::WrongPeer
+            | Self::OwnSelf
+            | Self::Conflict
+            | Self::ProtocolError
+            | Self::Idle
+            | Self::Shutdown
+            | Self::System(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Reason {

@@ -138,6 +138,7 @@ impl<R: Rules> World<R> {
                 stream.ends.iter().any(|own| {
                     let there = far_of(stream, own);
                     own.node == node
+                        && own.holds()
                         && there.node == far.node
                         && there.run == run
                         && own.answered_since_both(cleared)

@@ -227,6 +227,9 @@ impl<R: Rules> World<R> {
                 self.note_sent(index, end, &frame, doings)?;
                 let place = (index, 1 - end);
                 let stream = &mut self.streams[index];
+                if !stream.reads(1 - end, &frame) {
+                    return Ok(());
+                }
                 if begun.contains(&place)
                     && let Some(Item::Record(frames)) = stream.towards[1 - end].back_mut()
                 {
@@ -299,6 +302,7 @@ impl<R: Rules> World<R> {
                     doings.closings.push(Closing { stream: index, end, reason: *reason, said: true, closed });
                 }
                 here.closes = Some(*reason);
+                self.streams[index].drop_unread(end);
             }
             Frame::Hello(_)
             | Frame::Refused(_)

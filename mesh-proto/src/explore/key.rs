@@ -9,22 +9,28 @@ use crate::explore::stream::{ACCEPTOR, DIALER, End, Item, Stream};
 use crate::explore::world::{World, name};
 use crate::frame::{Frame, Hello, Losses};
 use crate::id::{Incarnation, LinkId, LinkTag, NodeId};
-use crate::machine::view::{Names, digest};
+use crate::machine::view::{Names, close_that_counts, digest, loss_that_counts};
+use crate::reason::Reason;
 use crate::rules::Rules;
 use crate::time::{Instant, micros};
 
 const NONE: u64 = u64::MAX;
+/// So many orders of streams that look alike are tried. Beyond that a state may be visited more than once.
+const MOST_ORDERS: usize = 24;
 /// Tags of streams that are no more are numbered from here on, in the order in which they are met.
 const FORMER: u64 = 1000;
 
 /// The names of the links of one node, and of the tags that all know.
 pub(super) struct Ranks<'a> {
     streams: &'a [Stream],
-    /// The name of each stream.
-    ranks: Vec<u64>,
+    /// The streams in the order of their names.
+    order: Vec<usize>,
     former: Vec<LinkTag>,
-    /// The run that each node is in: others are told by how they differ from it.
+    /// The run that each node is in.
     runs: Vec<(NodeId, Incarnation)>,
+    /// The other runs that were met, and their names once all were met.
+    others: Vec<(NodeId, Incarnation)>,
+    named: Vec<u64>,
     node: usize,
 }
 
@@ -34,12 +40,12 @@ impl Names for Ranks<'_> {
             .streams
             .iter()
             .position(|stream| stream.ends.iter().any(|end| end.node == self.node && end.link == Some(link)));
-        at.map_or(NONE, |at| self.ranks[at])
+        at.map_or(NONE, |at| self.rank(at))
     }
 
     fn tag(&mut self, tag: LinkTag) -> u64 {
         if let Some(at) = self.streams.iter().position(|stream| stream.tag == tag) {
-            return self.ranks[at];
+            return self.rank(at);
         }
         let at = self.former.iter().position(|former| *former == tag).unwrap_or_else(|| {
             self.former.push(tag);
@@ -49,45 +55,123 @@ impl Names for Ranks<'_> {
     }
 
     fn run(&mut self, node: NodeId, run: Incarnation) -> u64 {
-        let current = self.runs.iter().find(|(id, _)| *id == node).map_or(run, |(_, current)| *current);
-        run.start.wrapping_sub(current.start) << 32 ^ run.bits.wrapping_sub(current.bits)
+        if self.runs.contains(&(node, run)) {
+            return 0;
+        }
+        let at = self.others.iter().position(|other| *other == (node, run)).unwrap_or_else(|| {
+            self.others.push((node, run));
+            self.others.len() - 1
+        });
+        self.named.get(at).copied().unwrap_or(at as u64 + 1)
     }
+}
+
+impl Ranks<'_> {
+    fn rank(&self, stream: usize) -> u64 {
+        self.order.iter().position(|at| *at == stream).map_or(NONE, |rank| rank as u64)
+    }
+
+    /// Names the runs that were met, others than those that the nodes are in. It counts only how their numbers stand to
+    /// each other and to those that faults can still lead to, and which are the same.
+    fn name_runs(&mut self, faults: u8) {
+        for (node, run) in &self.others {
+            let current = self.runs.iter().find(|(id, _)| id == node).map_or(*run, |(_, current)| *current);
+            let (mut ahead, mut behind) = (Vec::new(), Vec::new());
+            for (_, other) in self.others.iter().filter(|(id, _)| id == node) {
+                match other.start.checked_sub(current.start) {
+                    Some(0) => {}
+                    Some(by) => ahead.push(by),
+                    None => behind.push(current.start - other.start),
+                }
+            }
+            let reach = u64::from(faults);
+            let start = match run.start.checked_sub(current.start) {
+                Some(0) => 0,
+                Some(by) => closest(&mut ahead, by, reach.max(1)),
+                None => 1 << 32 | closest(&mut behind, current.start - run.start, reach + 1),
+            };
+            let same = |other: &&(NodeId, Incarnation)| other.0 == *node && other.1.start == run.start;
+            let bits = self.others.iter().filter(same).position(|(_, other)| other == run).unwrap_or(0);
+            self.named.push(start << 8 | (bits as u64 + 1));
+        }
+    }
+}
+
+/// How far away a number must be taken to be, where all beyond `reach` count alike but for their order.
+fn closest(all: &mut Vec<u64>, one: u64, reach: u64) -> u64 {
+    all.sort_unstable();
+    all.dedup();
+    let mut before = 0;
+    for other in all.iter() {
+        before = (*other).min(reach.max(before + 1));
+        if *other == one {
+            break;
+        }
+    }
+    before
 }
 
 impl<R: Rules> World<R> {
     pub(super) fn names(&self, node: usize) -> Ranks<'_> {
-        let mut ranks: Vec<u64> = self.streams.iter().map(|_| 0).collect();
-        for (name, at) in self.in_order().into_iter().enumerate() {
-            ranks[at] = name as u64;
-        }
-        let runs = self.nodes.iter().map(|node| (node.mesh.me(), node.run)).collect();
-        Ranks { streams: &self.streams, ranks, former: Vec::new(), runs, node }
-    }
-
-    /// The streams by who dialed them, and then by age.
-    fn in_order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.streams.len()).collect();
         order.sort_by_key(|at| self.streams[*at].ends[DIALER].node);
-        order
+        self.names_by(order, node)
     }
 
-    /// The key, in 128 bits.
-    pub(super) fn key(&self, words: &mut Vec<u64>) -> u128 {
-        words.clear();
-        self.write(words);
-        let (mut low, mut high) = (0x243f_6a88_85a3_08d3_u64, 0x1319_8a2e_0370_7344_u64);
-        for pair in words.chunks(2) {
-            let (one, other) = (pair[0], pair.get(1).copied().unwrap_or(NONE));
-            low = fold(low ^ one, other ^ 0xa409_3822_299f_31d0);
-            high = fold(high ^ other, one ^ 0x082e_fa98_ec4e_6c89);
+    fn names_by(&self, order: Vec<usize>, node: usize) -> Ranks<'_> {
+        Ranks {
+            streams: &self.streams,
+            order,
+            former: Vec::new(),
+            runs: self.nodes.iter().map(|node| (node.mesh.me(), node.run)).collect(),
+            others: Vec::new(),
+            named: Vec::new(),
+            node,
         }
-        let (low, high) =
-            (fold(low, words.len() as u64 ^ 0x4528_21e6_38d0_1377), fold(high, 0xbe54_66cf_34e9_0c6c));
-        u128::from(high) << 64 | u128::from(low)
     }
 
-    pub(super) fn write(&self, words: &mut Vec<u64>) {
-        let mut names = self.names(0);
+    /// The orders in which the streams can be named: by who dialed them, and then by how far they are. Two dials of one
+    /// node that change their parts are the same state; where nothing tells them apart both orders are tried.
+    fn orders(&self) -> Vec<Vec<usize>> {
+        let looks: Vec<_> =
+            self.streams.iter().map(|stream| (stream.ends[DIALER].node, stream.look())).collect();
+        let mut order: Vec<usize> = (0..self.streams.len()).collect();
+        order.sort_by_key(|at| looks[*at]);
+        let mut orders = alloc::vec![order];
+        let mut done = 0;
+        while let Some(order) = orders.get(done).cloned() {
+            for at in 1..order.len() {
+                if looks[order[at - 1]] == looks[order[at]] {
+                    let mut other = order.clone();
+                    other.swap(at - 1, at);
+                    if orders.len() < MOST_ORDERS && !orders.contains(&other) {
+                        orders.push(other);
+                    }
+                }
+            }
+            done += 1;
+        }
+        orders
+    }
+
+    /// The key, in 128 bits: the least over all orders of the streams.
+    pub(super) fn key(&self, words: &mut Vec<u64>) -> u128 {
+        let keys = self.orders().into_iter().map(|order| {
+            let mut names = self.names_by(order, 0);
+            words.clear();
+            self.write(&mut names, words);
+            if !names.others.is_empty() {
+                names.name_runs(self.faults);
+                names.former.clear();
+                words.clear();
+                self.write(&mut names, words);
+            }
+            hash(words)
+        });
+        keys.min().unwrap_or_default()
+    }
+
+    fn write(&self, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
         words.push(u64::from(self.faults) << 8 | u64::from(self.pauses.min(self.faults)));
         for (index, node) in self.nodes.iter().enumerate() {
             names.node = index;
@@ -96,18 +180,18 @@ impl<R: Rules> World<R> {
             for (other, known) in node.known.iter().enumerate() {
                 words.push(known.map_or(NONE, |run| names.run(name(other), run)));
             }
-            node.mesh.view(Instant::from_micros(self.now), &mut names, words);
+            node.mesh.view(Instant::from_micros(self.now), names, words);
         }
-        for at in self.in_order() {
+        for at in names.order.clone() {
             let stream = &self.streams[at];
             words.push(u64::from(stream.open));
             words.push(names.tag(stream.tag));
             for side in [DIALER, ACCEPTOR] {
-                self.write_end(&stream.ends[side], &mut names, words);
-                words.push(u64::from(stream.swallows[side]));
+                self.write_end(&stream.ends[side], names, words);
+                words.push(u64::from(stream.is_deaf(side)));
                 let (to, from) = (&stream.ends[side], &stream.ends[1 - side]);
                 for item in &stream.towards[side] {
-                    write_item(item, to, from, &mut names, words);
+                    write_item(item, to, from, names, words);
                 }
             }
         }
@@ -117,31 +201,38 @@ impl<R: Rules> World<R> {
         let End { node, run, link, admitted, doubts, closes, told, asked, newest, answered, heard } = end;
         words.push(*node as u64);
         words.push(names.run(name(*node), *run));
-        let flags = [link.is_some(), admitted.is_some(), *doubts, *told];
+        let restarted = *closes == Some(Reason::Restarted);
+        let flags = [link.is_some(), closes.is_some(), restarted];
         words.push(flags.iter().fold(0, |bits, flag| bits << 1 | u64::from(*flag)));
-        words.push(digest(closes));
-        if link.is_none() {
+        // Once it is on its way out, nothing is judged by what was seen of it.
+        if link.is_none() || closes.is_some() {
             return;
         }
-        words.push(self.admissions_before(*node, *answered));
+        let flags = [admitted.is_some(), *doubts, *told];
+        words.push(flags.iter().fold(0, |bits, flag| bits << 1 | u64::from(*flag)));
+        words.push(self.admissions_before(end, *answered, names));
         words.push(asked.len() as u64);
-        for asked in asked {
-            words.push(u64::from(newest.wrapping_sub(asked.nonce)));
-            words.push(self.admissions_before(*node, Some(asked.event)));
-        }
         // Beyond this it counts no more how long it is.
         let most = 2 * micros(self.nodes[*node].mesh.config().probe_floor);
         let awake = self.awake(*node);
-        words.push(asked.first().map_or(NONE, |asked| (awake - asked.awake).min(most)));
+        for asked in asked {
+            words.push(u64::from(newest.wrapping_sub(asked.nonce)));
+            words.push(self.admissions_before(end, Some(asked.event), names));
+            words.push((awake - asked.awake).min(most));
+        }
         words.push(if asked.is_empty() { NONE } else { (awake - heard).min(most) });
     }
 
-    /// Which of a node's links had been let in at that time, by its count of events.
-    fn admissions_before(&self, node: usize, event: Option<u32>) -> u64 {
-        let Some(event) = event else { return NONE };
-        self.in_order().into_iter().fold(0, |bits, at| {
-            let before = self.streams[at].ends.iter().any(|end| {
-                end.node == node && end.link.is_some() && end.admitted.is_some_and(|at| event >= at)
+    /// Which other links of its node, to the same node, had been let in at that time, by the count of events: those
+    /// that it may be compared with. One that is in doubt is compared with itself too.
+    fn admissions_before(&self, own: &End, event: Option<u32>, names: &Ranks<'_>) -> u64 {
+        let Some(event) = event else { return 0 };
+        names.order.iter().fold(0, |bits, at| {
+            let before = self.streams[*at].ends.iter().any(|end| {
+                end.node == own.node
+                    && end.holds()
+                    && (own.doubts || end.link != own.link)
+                    && end.admitted.is_some_and(|at| event >= at)
             });
             bits << 1 | u64::from(before)
         })
@@ -151,10 +242,8 @@ impl<R: Rules> World<R> {
 fn write_item(item: &Item, to: &End, from: &End, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
     match item {
         Item::Proof => words.push(100),
-        Item::Gone(error) => {
-            words.push(101);
-            words.push(digest(error));
-        }
+        // Whatever the system says of it.
+        Item::Gone(_) => words.push(101),
         Item::Record(frames) => {
             words.push(102);
             words.push(frames.len() as u64);
@@ -211,7 +300,7 @@ fn write_frame(frame: &Frame, to: &End, from: &End, names: &mut Ranks<'_>, words
         }
         Frame::Close(reason) => {
             words.push(9);
-            words.push(digest(reason));
+            words.push(close_that_counts(*reason));
         }
     }
 }
@@ -239,13 +328,27 @@ fn write_hello(hello: &Hello, to: &End, from: &End, names: &mut Ranks<'_>, words
 }
 
 fn write_losses(losses: &Losses, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
-    let mut named: Vec<_> = losses.iter().map(|loss| (names.tag(loss.tag), digest(&loss.reason))).collect();
+    let mut named: Vec<_> =
+        losses.iter().map(|loss| (names.tag(loss.tag), loss_that_counts(loss.reason))).collect();
     named.sort_unstable();
     words.push(named.len() as u64);
     for (tag, reason) in named {
         words.push(tag);
         words.push(reason);
     }
+}
+
+/// All words in 128 bits.
+fn hash(words: &[u64]) -> u128 {
+    let (mut low, mut high) = (0x243f_6a88_85a3_08d3_u64, 0x1319_8a2e_0370_7344_u64);
+    for pair in words.chunks(2) {
+        let (one, other) = (pair[0], pair.get(1).copied().unwrap_or(NONE));
+        low = fold(low ^ one, other ^ 0xa409_3822_299f_31d0);
+        high = fold(high ^ other, one ^ 0x082e_fa98_ec4e_6c89);
+    }
+    let (low, high) =
+        (fold(low, words.len() as u64 ^ 0x4528_21e6_38d0_1377), fold(high, 0xbe54_66cf_34e9_0c6c));
+    u128::from(high) << 64 | u128::from(low)
 }
 
 /// Both halves of a product, folded: every bit of either moves about half of the result's.

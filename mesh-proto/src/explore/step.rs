@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::event::{Event, Route, Routes};
+use crate::event::{Event, Routes};
 use crate::explore::case::{Case, Fault};
 use crate::explore::feed::Log;
 use crate::explore::stream::{ACCEPTOR, DIALER, End, Item};
@@ -145,7 +145,7 @@ impl<R: Rules> World<R> {
     fn stream_faults(&self, kind: Fault, index: usize, runs: impl Fn(usize) -> bool, steps: &mut Vec<Step>) {
         let stream = &self.streams[index];
         let lives = stream.ends.iter().any(|end| end.link.is_some());
-        let deaf = stream.swallows == [true, true];
+        let deaf = [DIALER, ACCEPTOR].into_iter().all(|end| stream.is_deaf(end));
         match kind {
             Fault::LostAtOneEnd => {
                 for end in [DIALER, ACCEPTOR] {
@@ -201,8 +201,7 @@ impl<R: Rules> World<R> {
             Step::Seek(node) => {
                 self.nodes[node].seeks -= 1;
                 let other = (node + 1) % self.nodes.len();
-                let routes: Routes = [Route::direct(address(other, 0))].into_iter().collect();
-                self.feed(node, Event::Seek { peer: name(other), routes }, log)?;
+                self.feed(node, Event::Seek { peer: name(other), routes: Routes::new() }, log)?;
             }
             Step::Thaw(node) => {
                 let node = &mut self.nodes[node];

@@ -93,6 +93,57 @@ impl Stream {
         }
     }
 
+    /// An end has sent its close: from now on it reads the other's close and the stream's end, and drops the rest. What
+    /// it would drop is not on its way.
+    pub(super) fn drop_unread(&mut self, to: usize) {
+        for item in &mut self.towards[to] {
+            if let Item::Record(frames) = item {
+                frames.retain(|frame| matches!(frame, Frame::Close(_)));
+            }
+        }
+        self.towards[to].retain(|item| !matches!(item, Item::Record(frames) if frames.is_empty()));
+    }
+
+    /// Whether an end reads such a frame, or drops it because it has sent its close.
+    pub(super) fn reads(&self, end: usize, frame: &Frame) -> bool {
+        self.ends[end].closes.is_none() || matches!(frame, Frame::Close(_))
+    }
+
+    /// Whether what is sent to an end goes nowhere.
+    pub(super) fn is_deaf(&self, end: usize) -> bool {
+        self.swallows[end] || self.ends[end].link.is_none()
+    }
+
+    /// How far it is, as one number.
+    pub(super) fn look(&self) -> u64 {
+        [DIALER, ACCEPTOR].into_iter().fold(u64::from(self.open), |look, side| {
+            let End {
+                node: _,
+                run: _,
+                link,
+                admitted,
+                doubts,
+                closes,
+                told,
+                asked,
+                newest: _,
+                answered,
+                heard: _,
+            } = &self.ends[side];
+            let flags =
+                [link.is_some(), admitted.is_some(), *doubts, closes.is_some(), *told, answered.is_some()];
+            let look = flags.iter().fold(look, |look, flag| look << 1 | u64::from(*flag));
+            let look = look << 5 | (asked.len() as u64 & 3) << 3 | (self.towards[side].len() as u64 & 7);
+            self.towards[side].iter().fold(look, |look, item| {
+                look.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(match item {
+                    Item::Proof => 1,
+                    Item::Gone(_) => 2,
+                    Item::Record(frames) => 3 + frames.len() as u64,
+                })
+            })
+        })
+    }
+
     /// Whether nobody has anything to do with it any more.
     pub(super) fn is_over(&self) -> bool {
         self.ends.iter().all(|end| end.link.is_none())

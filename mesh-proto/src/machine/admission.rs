@@ -73,9 +73,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.stats.no_room_for_link += 1;
             return Answer::Unable(Unable::LinksFull);
         };
-        if self.half_open.try_push(slot).is_err() {
-            self.stats.no_room_for_link += 1;
-        }
+        let placed = self.half_open.try_push(slot);
+        debug_assert!(placed.is_ok(), "the half-open room is no larger than the table of links");
         self.touch(slot);
         self.links.get(slot).map_or(Answer::Unable(Unable::LinksFull), |link| Answer::Link(link.id))
     }

@@ -10,7 +10,7 @@ use crate::machine::Mesh;
 use crate::machine::ending::{How, Witness};
 use crate::machine::mail::{Given, Outgoing};
 use crate::machine::turn::{Answer, Unable};
-use crate::message::{Lane, Marks, Message, Outcome, Piece, Place, Takes};
+use crate::message::{Lane, Marks, Message, Outcome, Piece, Place, Takes, Window};
 use crate::reason::{Reason, SystemError};
 use crate::rules::{Clause, Rules};
 use crate::storage::{Array, Parcels, Slot, Storage};
@@ -35,6 +35,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Ok(slot) => slot,
             Err(unable) => return Answer::Unable(unable),
         };
+        if self.carrier(slot).is_none() && !self.rules.holds(Clause::SendsWait) {
+            return Answer::Unable(Unable::Unknown);
+        }
         let takes = self.takes();
         let mut queued = 0;
         let mut stopped = None;
@@ -218,7 +221,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 let at = sending.at();
                 let Some(message) = mail.out.header(lane, at).copied() else { break };
                 if at >= sending.numbered as usize {
-                    if message.len > mail.takes.message {
+                    if message.len > mail.takes.message && bounded {
                         mail.out.remove(lane, at);
                         mail.kept.take(message.len);
                         let outcome = Outcome::TooLarge { limit: mail.takes.message };
@@ -252,29 +255,33 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         found
     }
 
-    /// A piece came.
-    pub(crate) fn data_read(&mut self, slot: Slot, place: Slot, piece: &Piece<'_>) {
+    /// A piece came; whether the marks are owed for it.
+    pub(crate) fn data_read(&mut self, slot: Slot, place: Slot, piece: &Piece<'_>) -> bool {
         if !self.carries_session(slot, place) {
-            return;
+            return false;
         }
         let takes = self.takes();
         let lane = if self.rules.holds(Clause::LanesApart) { piece.lane } else { Lane::Ordinary };
         let straddles = self.rules.holds(Clause::PiecesStraddle);
-        let Some(mail) = self.mail.get_mut(place) else { return };
+        let leftover_counts = self.rules.holds(Clause::LeftoverCounts);
+        let Some(mail) = self.mail.get_mut(place) else { return false };
         let received = mail.receiving.of(lane).received;
         let begun = mail.given.len(lane).checked_sub(1).filter(|_| received.offset > 0);
         let total = begun.and_then(|at| mail.given.header(lane, at)).map(|given| given.len);
         match reads(received, total, piece) {
-            Reads::New { .. } if piece.total > takes.message => self.protocol_error(slot),
+            Reads::New { .. } if piece.total > takes.message => {
+                self.protocol_error(slot);
+                false
+            }
             Reads::New { skip } => {
                 let skip = if straddles { skip } else { 0 };
                 let body = piece.body.part(skip as usize..piece.body.len());
-                let room = takes.window.less(mail.untaken);
+                let room = takes.window.less(if leftover_counts { mail.untaken } else { Window::default() });
                 let stored = match total {
                     Some(_) => mail.given.extend(lane, &body),
                     None if room.messages == 0 || room.bytes < piece.total => {
                         self.protocol_error(slot);
-                        return;
+                        return false;
                     }
                     None => {
                         let given = Given { len: piece.total, serial: None };
@@ -287,7 +294,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 };
                 if stored.is_err() {
                     self.end_link(slot, Reason::System(SystemError::Exhausted), How::Tell, Witness::HereOnly);
-                    return;
+                    return false;
                 }
                 let end = received.offset + (piece.body.len() as u32).saturating_sub(skip);
                 mail.receiving.of_mut(lane).received = if end >= piece.total {
@@ -295,16 +302,35 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 } else {
                     Place { number: received.number, offset: end }
                 };
+                true
             }
             Reads::Old => {
                 self.stats.duplicates += 1;
-                if self.rules.holds(Clause::DuplicatesAnswered)
-                    && let Some(line) = self.lines.get_mut(slot)
+                if !self.rules.holds(Clause::OldIsIgnored)
+                    && piece.body.len() as u64 == u64::from(piece.total)
                 {
+                    self.receive_again(place, piece);
+                }
+                let answered = self.rules.holds(Clause::DuplicatesAnswered);
+                if let (true, Some(line)) = (answered, self.lines.get_mut(slot)) {
                     line.told = None;
                 }
+                answered
             }
-            Reads::Impossible => self.protocol_error(slot),
+            Reads::Impossible => {
+                self.protocol_error(slot);
+                false
+            }
+        }
+    }
+
+    /// The weakened rule takes what came before for something new.
+    fn receive_again(&mut self, place: Slot, piece: &Piece<'_>) {
+        let Some(mail) = self.mail.get_mut(place).filter(|mail| !mail.is_partial(piece.lane)) else { return };
+        let given = Given { len: piece.total, serial: None };
+        if mail.given.push(piece.lane, given, &piece.body, piece.total as usize).is_ok() {
+            mail.untaken.add(piece.total);
+            self.mailed.push_back(&mut self.peers, place);
         }
     }
 

@@ -69,9 +69,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                     peer.ended = Some(reason);
                 }
             }
-            if let Some(address) =
-                remote.filter(|_| attempt && reason != Reason::Abandoned && reason != Reason::Duplicate)
-            {
+            if let Some(address) = remote.filter(|_| attempt && !reason.spares_the_address()) {
                 self.dial_failed(place, address);
             }
         }
@@ -247,16 +245,17 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
     }
 
-    /// What is due in the life of an admitted link.
-    pub(crate) fn fire_pulse(&mut self, slot: Slot) {
+    /// What is due in the life of an admitted link. Says whether its peer is to be looked at: to one that is only asked,
+    /// or has lived long enough, nothing has happened.
+    pub(crate) fn fire_pulse(&mut self, slot: Slot) -> bool {
         let now = self.clock;
         let grace = self.late && self.rules.holds(Clause::LateStepGrace);
         let silence_kills = self.rules.holds(Clause::SilenceIsDeath);
         let run_out_kills = !self.rules.holds(Clause::RunOutIsNotDeath);
         let pings = self.rules.holds(Clause::PingsBeforeDeath);
-        let Some(link) = self.links.get_mut(slot) else { return };
+        let Some(link) = self.links.get_mut(slot) else { return false };
         let (peer, stable) = (link.peer, link.stable_at.is_some_and(|at| at <= now));
-        let Some(pulse) = &mut link.pulse else { return };
+        let Some(pulse) = &mut link.pulse else { return false };
         let dead = pulse.death() <= now;
         let ran_out = pulse.patience().is_some_and(|at| at <= now);
         if (dead || ran_out) && grace && !link.grace_used {
@@ -265,7 +264,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             pulse.wait_longer(now);
         } else if (dead && silence_kills) || (ran_out && run_out_kills) {
             self.end_link(slot, Reason::Silent, How::Cut, Witness::HereOnly);
-            return;
+            return true;
         } else {
             if ran_out {
                 pulse.run_out();
@@ -287,6 +286,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
         }
         self.touch(slot);
+        ran_out
     }
 
     /// Pings that are nearly due go out with those that are (R18): fewer wake-ups for the same answers.
@@ -296,7 +296,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             return;
         }
         while let Some((at, slot)) = self.first_link_timer() {
-            let Some(pulse) = self.links.get_mut(slot).and_then(|link| link.pulse.as_mut()) else { return };
+            // One that closes has said its last word.
+            let asks = self.links.get_mut(slot).filter(|link| link.is_admitted());
+            let Some(pulse) = asks.and_then(|link| link.pulse.as_mut()) else { return };
             let slack = pulse.interval() / 8;
             if pulse.ping_due() != at || at > now.after(slack) {
                 return;

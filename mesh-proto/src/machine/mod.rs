@@ -401,7 +401,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                     self.dial_ran_out(slot);
                 }
             }
-            Phase::Admitted => self.fire_pulse(slot),
+            Phase::Admitted => {
+                if !self.fire_pulse(slot) {
+                    return;
+                }
+            }
             Phase::Draining { reason, .. } => self.drained_in_vain(slot, reason),
             Phase::Ended { .. } => {}
         }

@@ -42,8 +42,11 @@ impl<'m, S: Storage, R: Rules> Outlook<'m, S, R> {
         let peer = self.peers.get(slot)?;
         let survey = self.survey(slot);
         if let Some(attempt) = peer.redial.attempt {
-            let more = survey.under_way < ABREAST && peer.candidates.has_next(attempt.worst);
-            return (more && !self.waiting.contains(self.peers, slot)).then_some(attempt.next_at);
+            let has_next = peer.candidates.has_next(attempt.worst);
+            let more = survey.under_way < ABREAST && has_next && !self.waiting.contains(self.peers, slot);
+            // A dial that found no place in the table of links leaves nothing behind that would end the attempt.
+            let over = survey.under_way == 0 && !has_next;
+            return (more || over).then_some(attempt.next_at);
         }
         let wanted = peer.kept_here || peer.session || peer.has_outgoing || peer.redial.asked.is_some();
         (wanted && !self.leaving && self.attempt_helps(slot, &survey)).then_some(peer.redial.not_before)

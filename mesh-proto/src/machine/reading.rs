@@ -55,10 +55,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             (Phase::Admitted, _, Frame::Close(reason)) => self.close_read(slot, *reason),
             (Phase::Admitted, _, Frame::Data(piece)) => {
                 self.hear(slot);
-                if let Some(peer) = peer {
-                    self.data_read(slot, peer, piece);
-                }
-                return peer;
+                return peer.filter(|peer| self.data_read(slot, *peer, piece));
             }
             (Phase::Admitted, _, frame) => {
                 self.hear(slot);

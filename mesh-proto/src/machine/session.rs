@@ -82,7 +82,6 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let heard = line.heard;
         let Some(link) = self.links.get(slot) else { return };
         let (side, run) = (link.side, link.incarnation);
-        let window = self.takes().window;
         let Some(mail) = self.mail.get(place) else { return };
         let known = mail.birth_there;
         if (side == Side::Dialed && birth != mail.birth) || known.is_some_and(|known| greeting.birth < known)
@@ -109,20 +108,21 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if is_meant || greeting.meant.is_none() {
             mail.open = mail.open.at_least(greeting.marks.open);
         }
-        let current = mail.marks(window);
+        let mail_there = mail.marks_there();
         if let Some(line) = self.lines.get_mut(slot) {
             line.birth = here.1;
             line.heard = Some((greeting.birth, greeting.marks)).filter(|_| is_meant);
             // Marks that the other end read as those of another session must be told again.
-            if side == Side::Dialed && meant.is_some() && meant != run.map(|run| (run, greeting.birth)) {
+            if meant.is_some() && meant != run.map(|run| (run, greeting.birth)) {
                 line.told = None;
-            } else if side == Side::Accepted {
-                line.told = Some(current);
             }
         }
         if is_meant {
             // Only what was known when this end wrote its own message of the handshake can be contradicted.
-            let floor = heard.filter(|(birth, _)| side == Side::Dialed && *birth == greeting.birth);
+            let known = (greeting.birth, mail_there);
+            let heard = if self.rules.holds(Clause::OldMarksAreOldNews) { heard } else { Some(known) };
+            let written_later = side == Side::Dialed || !self.rules.holds(Clause::OldMarksAreOldNews);
+            let floor = heard.filter(|(birth, _)| written_later && *birth == greeting.birth);
             let contradicts = floor.is_some_and(|(_, floor)| !greeting.marks.cover(&floor));
             if contradicts || !self.marks_apply(slot, place, &greeting.marks) {
                 self.protocol_error(slot);
@@ -134,7 +134,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             peer.used = now;
             peer.redial.lift_pause(now);
         }
-        self.owe_marks(place);
+        if self.rules.holds(Clause::DuplicatesAnswered) {
+            self.owe_marks(place);
+        }
         self.is_met(place);
     }
 
@@ -153,6 +155,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Birth::Drawn => Some(self.draw_birth()),
             Birth::Kept => None,
         };
+        let leftover_counts = self.rules.holds(Clause::LeftoverCounts);
         let had_session = self.peers.get(place).is_some_and(|peer| peer.session);
         let Some(mail) = self.mail.get_mut(place) else { return };
         mail.birth = drawn.unwrap_or(mail.birth);
@@ -189,7 +192,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
         mail.sending = PerLane { ordinary: Sending::default(), urgent: Sending::default() };
         mail.flight = Window::default();
-        mail.left = mail.untaken;
+        mail.left = if leftover_counts { mail.untaken } else { Window::default() };
         mail.open = Window::default();
         mail.carrier = None;
         self.stats.undelivered += dropped;

@@ -20,6 +20,7 @@ use crate::machine::mail::{Greeting, Line, Mail, Receiving};
 use crate::machine::peer::{Peer, Rank};
 use crate::machine::pulse::Pulse;
 use crate::message::Lane;
+use crate::reason::Reason;
 use crate::rules::{Clause, Rules};
 use crate::storage::{Parcels, Slot, Storage};
 use crate::time::{Instant, micros};
@@ -285,12 +286,16 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let pause = self.config.pause_first;
         let counts = *rank != Rank::Kept || self.config.idle_after.is_some();
         row.time_if_any(counts.then(|| (*used).max(row.base.before(pause))));
-        row.put(links.len() as u64);
-        for link in links.iter(&self.links) {
-            row.put(self.links.get(link).map_or(NONE, |link| names.link(link.id)));
-        }
+        // In which order they began counts for nothing: what falls due at one moment is settled together.
+        let mut named: Vec<u64> = links
+            .iter(&self.links)
+            .map(|link| self.links.get(link).map_or(NONE, |link| names.link(link.id)))
+            .collect();
+        named.sort_unstable();
+        row.put(named.len() as u64);
+        named.into_iter().for_each(|link| row.put(link));
         // Their order counts only where there is no room for all.
-        let named = losses.iter().map(|loss| (names.tag(loss.tag), digest(&loss.reason)));
+        let named = losses.iter().map(|loss| (names.tag(loss.tag), loss_that_counts(loss.reason)));
         row.sorted(named.collect());
         let named = to_note.iter().map(|tag| (names.tag(*tag), 0));
         row.sorted(named.collect());
@@ -316,13 +321,45 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if let Some(mail) = self.mail.get(slot) {
             view_mail(mail, names, row);
         }
+        if peer.has_mail {
+            // Which link carries it is a matter of their order.
+            let mut usable: Vec<_> = self.links_of(slot).filter(|(_, link)| link.is_usable()).collect();
+            usable.sort_unstable_by_key(|(_, link)| link.order);
+            for (_, link) in usable {
+                row.put(names.link(link.id));
+            }
+        }
+    }
+
+    /// Whether the links of a peer are compared. While they are not, it counts neither in which order they came nor
+    /// which of them has answered: the next one that comes lets all of them begin anew.
+    fn compares(&self, slot: Slot) -> bool {
+        let weakened = [Clause::OneDecider, Clause::OnlyDeciderActsOnRunOut];
+        let acts =
+            self.decides(slot) == Some(true) || weakened.iter().any(|clause| !self.rules.holds(*clause));
+        let doubts = self.links_of(slot).any(|(_, link)| link.is_admitted() && link.doubted_here);
+        doubts || (acts && self.links_of(slot).filter(|(_, link)| link.is_usable()).count() > 1)
+    }
+
+    /// Where the other end is counts while a dial is under way, which says something of its address, and while a stream
+    /// that was accepted is half open, and shares the room of its source.
+    fn remote_that_counts(&self, link: &Link) -> u64 {
+        if link.peer.is_some() && !link.is_attempt() {
+            return NONE;
+        }
+        let peer = link.peer.and_then(|peer| self.peers.get(peer));
+        let place = peer.zip(link.remote).and_then(|(peer, remote)| {
+            peer.candidates.list.iter().position(|known| known.route.address == remote)
+        });
+        place.map_or_else(|| digest(&link.remote), |place| place as u64)
     }
 
     fn view_candidates(&self, candidates: &Candidates, in_attempt: bool, row: &mut Row<'_>) {
         let Candidates { list } = candidates;
         row.put(list.len() as u64);
         for Candidate { route, origin, failures, tried } in list {
-            row.put(digest(route));
+            // Which address it is does not count: links name it by its place in this list.
+            row.put(digest(&route.class));
             row.put(*origin as u64);
             // Where there is one only, there is nothing to sink below.
             row.put(if list.len() > 1 { u64::from(*failures) } else { 0 });
@@ -337,7 +374,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             side,
             phase,
             class,
-            remote,
+            remote: _,
             peer,
             proof,
             incarnation,
@@ -372,7 +409,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Phase::Admitted => row.put(3),
             Phase::Draining { reason, until } => {
                 row.put(4);
-                row.put(digest(reason));
+                row.put(loss_that_counts(*reason));
                 row.time(*until);
             }
             Phase::Ended { reason } => {
@@ -381,7 +418,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
         }
         row.put(digest(class));
-        row.put(digest(remote));
+        row.put(self.remote_that_counts(link));
         row.put(peer.map_or(NONE, |peer| peer.index() as u64));
         match proof {
             Some(proof) => {
@@ -391,17 +428,24 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             None => row.put(NONE),
         }
         row.put(proof.zip(*incarnation).map_or(NONE, |(proof, run)| names.run(proof.peer, run)));
-        // Its place among those that there are.
-        let before = peer.map_or(0, |peer| {
-            self.links_of(peer).filter(|(_, other)| other.pulse.is_some() && other.order < *order).count()
+        // Its place among those that it is compared with: between two that were dialed from different ends it never
+        // counts which came first.
+        let compared = peer.is_some_and(|peer| self.compares(peer)) && link.is_admitted();
+        let before = peer.filter(|_| compared).map_or(0, |peer| {
+            let rivals = |other: &Link| other.is_admitted() && other.side == *side && other.class == *class;
+            self.links_of(peer).filter(|(_, other)| rivals(other) && other.order < *order).count()
         });
         row.put(before as u64);
-        for flag in [*doubted_here, *doubted_there, *grace_used, *hinted] {
+        for flag in [*doubted_here, *doubted_there, *grace_used && link.is_admitted(), *hinted] {
             row.flag(flag);
         }
-        row.time_if_any(*stable_at);
-        match pulse {
-            Some(pulse) => view_pulse(pulse, row),
+        // A link on its way out has no life of its own any more.
+        match stable_at.filter(|_| link.is_admitted()) {
+            Some(at) => row.due(at),
+            None => row.put(NONE),
+        }
+        match pulse.as_ref().filter(|_| link.is_admitted()) {
+            Some(pulse) => view_pulse(pulse, compared, row),
             None => row.put(NONE),
         }
         let Owes {
@@ -481,7 +525,7 @@ fn view_mail<S: Storage>(mail: &Mail<S>, names: &mut impl Names, row: &mut Row<'
     }
 }
 
-fn view_pulse(pulse: &Pulse, row: &mut Row<'_>) {
+fn view_pulse(pulse: &Pulse, compared: bool, row: &mut Row<'_>) {
     let Pulse {
         heard,
         detect_within,
@@ -511,9 +555,35 @@ fn view_pulse(pulse: &Pulse, row: &mut Row<'_>) {
     row.time_if_any(patience.map(|_| *asked_at));
     row.time_if_any(*patience);
     row.flag(*ran_out);
-    let fresh = if answered > fresh_above { NONE } else { u64::from(sent.wrapping_sub(*fresh_above)) };
-    row.put(fresh);
+    let counts = compared && answered <= fresh_above;
+    row.put(if counts { u64::from(sent.wrapping_sub(*fresh_above)) } else { NONE });
     row.put(strict.map_or(NONE, |strict| u64::from(sent.wrapping_sub(strict))));
+}
+
+/// Of the reason of a close that is read, only what it says of the session counts: most are told, and nothing more.
+pub(crate) fn close_that_counts(reason: Reason) -> u64 {
+    match reason {
+        Reason::Silent
+        | Reason::Superseded
+        | Reason::Duplicate
+        | Reason::Restarted
+        | Reason::WrongPeer
+        | Reason::OwnSelf
+        | Reason::ProtocolError
+        | Reason::Abandoned
+        | Reason::System(_) => NONE,
+        Reason::Left
+        | Reason::Forgotten
+        | Reason::Refused(_)
+        | Reason::Conflict
+        | Reason::Idle
+        | Reason::Shutdown => digest(&reason),
+    }
+}
+
+/// The same for the reason of a loss, by which a dial may end too: then it counts whether that was a failure.
+pub(crate) fn loss_that_counts(reason: Reason) -> u64 {
+    if reason.spares_the_address() { NONE - 1 } else { close_that_counts(reason) }
 }
 
 /// Beyond the first doubling that reaches the bound, one more is like another.

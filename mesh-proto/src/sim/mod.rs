@@ -107,6 +107,7 @@
 mod check;
 mod driving;
 mod faults;
+mod ledger;
 mod log;
 mod look;
 mod network;
@@ -127,6 +128,7 @@ use core::time::Duration;
 #[doc(inline)]
 pub use crate::__check as check;
 pub use faults::{Direction, End};
+pub use ledger::Ledger;
 pub use log::{Happening, What};
 pub use look::{LinkEnd, LinkInfo};
 pub use node::{NodeName, Received, Start, Stop};
