@@ -16,6 +16,7 @@ mod ending;
 mod link;
 mod losses;
 mod mail;
+mod memory;
 mod outlook;
 mod peer;
 mod places;

@@ -15,6 +15,9 @@ use crate::message::Lane;
 /// To serde the bytes are their length: what is restored is as long, and all zero. Both kinds of tables are written
 /// alike.
 pub trait Parcels<H: Plain>: Default + Clone + fmt::Debug + Serialize + DeserializeOwned {
+    /// How many bytes a table of these takes for each message, its body aside.
+    const EACH: usize;
+
     /// How many messages there are on a lane.
     fn len(&self, lane: Lane) -> usize;
 

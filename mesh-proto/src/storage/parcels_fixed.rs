@@ -99,6 +99,8 @@ impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Default for FixedParce
 }
 
 impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedParcels<H, BYTES, MESSAGES> {
+    const EACH: usize = size_of::<Parcel<H>>();
+
     fn len(&self, lane: Lane) -> usize {
         self.headers.iter().filter(|parcel| parcel.lane == lane).count()
     }

@@ -69,6 +69,8 @@ impl<H: Plain> Default for HeapParcels<H> {
 }
 
 impl<H: Plain> Parcels<H> for HeapParcels<H> {
+    const EACH: usize = size_of::<Parcel<H>>();
+
     fn len(&self, lane: Lane) -> usize {
         self.0.of(lane).len()
     }
