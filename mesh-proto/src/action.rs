@@ -3,9 +3,11 @@
 use serde::Serialize;
 
 use crate::announcement::{Announcement, Audience, Cause};
+use crate::body::Body;
 use crate::event::Route;
 use crate::frame::Frame;
 use crate::id::{LinkId, NodeId};
+use crate::message::{Lane, Outcome};
 use crate::reason::Reason;
 
 /// One order. A driver carries it out, or starts to, and never waits for it: what comes of it is an event, and
@@ -27,7 +29,7 @@ pub enum Action<'a> {
         /// The link.
         link: LinkId,
         /// The frame.
-        frame: &'a Frame,
+        frame: &'a Frame<'a>,
     },
     /// End this link: what was ordered before goes out first, as far as it can without waiting. The link's name
     /// means nothing from now on.
@@ -46,4 +48,37 @@ pub enum Action<'a> {
         /// Why.
         cause: Cause,
     },
+    /// A message came: this is the one time that it is handed out. The receiver always has room, for what it has not
+    /// taken closes the sender's window.
+    Deliver {
+        /// Who sent it.
+        peer: NodeId,
+        /// The message.
+        message: Delivery<'a>,
+    },
+    /// What became of a message: the receipt that was asked for, or a report that was collected.
+    Settled {
+        /// To whom it was sent.
+        peer: NodeId,
+        /// The sender's own name for it.
+        token: u64,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// A send to this peer did not fit, and now there is room again.
+    Roomy {
+        /// The peer.
+        peer: NodeId,
+    },
+}
+
+/// A message that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Delivery<'a> {
+    /// On which lane.
+    pub lane: Lane,
+    /// Its name for [`Event::Took`](crate::Event::Took). Serial numbers of one node only rise.
+    pub serial: u64,
+    /// What it says.
+    pub body: &'a Body<'a>,
 }

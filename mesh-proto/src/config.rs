@@ -5,6 +5,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::{Takes, Window};
+
 /// Everything that can be set. [`Config::lan`] is the default; the other profiles differ in `detect_within` only.
 ///
 /// ```
@@ -40,8 +42,20 @@ pub struct Config {
     pub announce_every: Option<Duration>,
     /// After how long without use a session that neither side keeps is closed; `None` for never.
     pub idle_after: Option<Duration>,
+    /// When a message that came counts as taken.
+    pub taken: Taken,
     /// What is bounded by number.
     pub limits: Limits,
+}
+
+/// When a message counts as taken: from then on its sender need not keep it, and there is room for another (R13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Taken {
+    /// When it is handed out: in [`Action::Deliver`](crate::Action::Deliver).
+    #[default]
+    WhenDelivered,
+    /// When the caller says so: with [`Event::Took`](crate::Event::Took).
+    WhenSaid,
 }
 
 /// Bounds by number (R17).
@@ -61,6 +75,13 @@ pub struct Limits {
     pub dials_in_flight: u32,
     /// Dials begun within any second.
     pub dials_per_second: u32,
+    /// The largest message, in bytes.
+    pub message: u32,
+    /// The largest record of frames that is taken, in bytes.
+    pub record: u32,
+    /// What is kept for one peer at most, each way: sent and not known to be taken, or come and not taken. One largest
+    /// message of each lane fits into it.
+    pub window: Window,
 }
 
 impl Limits {
@@ -81,6 +102,9 @@ impl Default for Limits {
             incoming_per_second: 1024,
             dials_in_flight: 32,
             dials_per_second: 64,
+            message: 1 << 20,
+            record: 65_519,
+            window: Window { bytes: 4 << 20, messages: 16_384 },
         }
     }
 }
@@ -113,6 +137,7 @@ impl Config {
             pause_most: Duration::from_secs(60 * 60),
             announce_every: Some(Duration::from_secs(120)),
             idle_after: None,
+            taken: Taken::WhenDelivered,
             limits: Limits::default(),
         }
     }
@@ -184,6 +209,14 @@ impl Config {
             ("incoming_per_second", limits.incoming_per_second, 1),
             ("dials_in_flight", limits.dials_in_flight, 1),
             ("dials_per_second", limits.dials_per_second, 1),
+            ("message", limits.message, 1),
+            ("record", limits.record, Takes::LEAST_RECORD),
+            (
+                "window.bytes (for one largest message of each lane)",
+                limits.window.bytes,
+                limits.message.saturating_mul(2),
+            ),
+            ("window.messages (for one of each lane)", limits.window.messages, 2),
         ] {
             if value < bound {
                 return Err(ConfigError::TooFew { name, value, bound });
@@ -273,6 +306,13 @@ mod tests {
     }
 
     #[test]
+    fn too_small_a_number_names_the_least_that_works() {
+        let limits = Limits { links_per_peer: 1, ..Limits::default() };
+        let error = Config { limits, ..Config::lan() }.check().expect_err("a newcomer could not wait");
+        assert_eq!(error.to_string(), "links_per_peer is 1: it must be 2 at least");
+    }
+
+    #[test]
     fn every_setting_is_checked() {
         let lan = Config::lan();
         let zero = Duration::ZERO;
@@ -296,6 +336,10 @@ mod tests {
             Config { limits: Limits { incoming_per_second: 0, ..limits }, ..lan },
             Config { limits: Limits { dials_in_flight: 0, ..limits }, ..lan },
             Config { limits: Limits { dials_per_second: 0, ..limits }, ..lan },
+            Config { limits: Limits { message: 0, ..limits }, ..lan },
+            Config { limits: Limits { record: 100, ..limits }, ..lan },
+            Config { limits: Limits { window: Window { bytes: 1 << 20, messages: 16 }, ..limits }, ..lan },
+            Config { limits: Limits { window: Window { bytes: 4 << 20, messages: 1 }, ..limits }, ..lan },
         ];
         for config in wrong {
             assert!(config.check().is_err(), "{config:?}");

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::announcement::{Announcement, Vouched};
 use crate::frame::{Frame, PathClass};
 use crate::id::{LinkId, LinkTag, NodeId};
+use crate::message::{Lane, Message};
 use crate::reason::SystemError;
 
 /// How many ways to one peer are remembered.
@@ -73,7 +74,15 @@ pub enum Event<'a> {
         /// The link.
         link: LinkId,
         /// All the frames of a record, or of a read.
-        frames: Batch<'a>,
+        frames: Batch<'a, Frame<'a>>,
+    },
+    /// A link can take this much: so many bytes beyond all that was ordered so far. Data waits for it, all else goes out
+    /// in any case.
+    Room {
+        /// The link.
+        link: LinkId,
+        /// How many bytes.
+        bytes: u32,
     },
     /// A link ended, or a dial failed. Never after [`Action::Close`](crate::Action::Close) for it, though one
     /// that comes late does no harm.
@@ -131,6 +140,32 @@ pub enum Event<'a> {
         /// The peer.
         peer: NodeId,
     },
+    /// Send these messages, in this order. [`Turn::answer`](crate::Turn::answer) says how many were taken in.
+    Send {
+        /// To whom: the session need not have a link, nor even have begun.
+        peer: NodeId,
+        /// All that are queued.
+        messages: Batch<'a, Message<'a>>,
+    },
+    /// Send this message to every peer with a session. Where there is no room, that is its outcome for this peer.
+    SendAll {
+        /// The message.
+        message: Message<'a>,
+    },
+    /// The application has taken the messages that came on this lane, up to this one.
+    Took {
+        /// Who sent them.
+        peer: NodeId,
+        /// On which lane.
+        lane: Lane,
+        /// The serial number of the last one that it took: [`Delivery::serial`](crate::Delivery::serial).
+        serial: u64,
+    },
+    /// Hand out the reports that wait for the messages to this peer.
+    Collect {
+        /// The peer.
+        peer: NodeId,
+    },
     /// Say goodbye to everybody and end every link. Nothing begins after this.
     Leave,
 }
@@ -157,71 +192,71 @@ pub enum Wake {
     Moved,
 }
 
-/// The frames of one event: borrowed from the caller, or owned where they come out of a trace.
+/// Several things in one event: borrowed from the caller, or owned where they come out of a trace.
 #[derive(Clone, Debug)]
-pub struct Batch<'a>(Frames<'a>);
+pub struct Batch<'a, T>(Items<'a, T>);
 
 #[derive(Clone, Debug)]
-enum Frames<'a> {
-    Borrowed(&'a [Frame]),
+enum Items<'a, T> {
+    Borrowed(&'a [T]),
     #[cfg(feature = "alloc")]
-    Owned(alloc::vec::Vec<Frame>),
+    Owned(alloc::vec::Vec<T>),
 }
 
-impl Deref for Batch<'_> {
-    type Target = [Frame];
+impl<T> Deref for Batch<'_, T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[Frame] {
+    fn deref(&self) -> &[T] {
         match &self.0 {
-            Frames::Borrowed(frames) => frames,
+            Items::Borrowed(items) => items,
             #[cfg(feature = "alloc")]
-            Frames::Owned(frames) => frames,
+            Items::Owned(items) => items,
         }
     }
 }
 
-impl<'a> From<&'a [Frame]> for Batch<'a> {
-    fn from(frames: &'a [Frame]) -> Self {
-        Self(Frames::Borrowed(frames))
+impl<'a, T> From<&'a [T]> for Batch<'a, T> {
+    fn from(items: &'a [T]) -> Self {
+        Self(Items::Borrowed(items))
     }
 }
 
-impl<'a> From<&'a Frame> for Batch<'a> {
-    fn from(frame: &'a Frame) -> Self {
-        Self(Frames::Borrowed(core::slice::from_ref(frame)))
+impl<'a, T> From<&'a T> for Batch<'a, T> {
+    fn from(item: &'a T) -> Self {
+        Self(Items::Borrowed(core::slice::from_ref(item)))
     }
 }
 
 #[cfg(feature = "alloc")]
-impl From<alloc::vec::Vec<Frame>> for Batch<'_> {
-    fn from(frames: alloc::vec::Vec<Frame>) -> Self {
-        Self(Frames::Owned(frames))
+impl<T> From<alloc::vec::Vec<T>> for Batch<'_, T> {
+    fn from(items: alloc::vec::Vec<T>) -> Self {
+        Self(Items::Owned(items))
     }
 }
 
-impl PartialEq for Batch<'_> {
+impl<T: PartialEq> PartialEq for Batch<'_, T> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
 }
 
-impl Eq for Batch<'_> {}
+impl<T: Eq> Eq for Batch<'_, T> {}
 
-impl core::hash::Hash for Batch<'_> {
+impl<T: core::hash::Hash> core::hash::Hash for Batch<'_, T> {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         (**self).hash(state);
     }
 }
 
-impl Serialize for Batch<'_> {
+impl<T: Serialize> Serialize for Batch<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (**self).serialize(serializer)
     }
 }
 
 #[cfg(feature = "alloc")]
-impl<'de> Deserialize<'de> for Batch<'_> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Batch<'_, T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        alloc::vec::Vec::deserialize(deserializer).map(|frames| Self(Frames::Owned(frames)))
+        alloc::vec::Vec::deserialize(deserializer).map(|items| Self(Items::Owned(items)))
     }
 }

@@ -6,6 +6,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Incarnation, LinkTag};
+use crate::message::{Marks, Piece, Takes};
 use crate::reason::Reason;
 
 /// How many losses a node remembers for one peer until the peer has noted them; more are left to probes (R5).
@@ -22,8 +23,9 @@ pub enum PathClass {
 }
 
 /// One frame.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Frame {
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "alloc", derive(Deserialize))]
+pub enum Frame<'a> {
     /// The dialer's introduction. The acceptor admits the link with it.
     Hello(Hello),
     /// The acceptor's answer. The dialer admits the link with it.
@@ -48,6 +50,10 @@ pub enum Frame {
     Doubted,
     /// The doubt is over: the link counts.
     Cleared,
+    /// A piece of a message (R13, R14).
+    Data(Piece<'a>),
+    /// What the sender has received and taken, and how much room it has (R13).
+    Marks(Marks),
     /// The last frame. Whoever reads it answers with its own.
     Close(Reason),
 }
@@ -65,6 +71,14 @@ pub struct Hello {
     pub keep: bool,
     /// Links to the reader that it no longer has.
     pub lost: Losses,
+    /// Its number for the session with the reader, which rises with each new one within its run (R13).
+    pub birth: u64,
+    /// The reader's run, and its number for the session, that the marks are meant for.
+    pub meant: Option<(Incarnation, u64)>,
+    /// How far that session is.
+    pub marks: Marks,
+    /// How much it takes.
+    pub takes: Takes,
 }
 
 /// The same, from the end that was dialed.
@@ -90,3 +104,27 @@ pub type Losses = Vec<Loss, MAX_LOSSES>;
 
 /// Links that both ends are done with.
 pub type Tags = Vec<LinkTag, MAX_LOSSES>;
+
+#[cfg(feature = "alloc")]
+impl Frame<'_> {
+    /// The same, depending on nobody. A body that is only borrowed is copied.
+    #[must_use]
+    pub fn into_owned(self) -> Frame<'static> {
+        match self {
+            Self::Hello(hello) => Frame::Hello(hello),
+            Self::Welcome(welcome) => Frame::Welcome(welcome),
+            Self::Refused(reason) => Frame::Refused(reason),
+            Self::Ping { nonce } => Frame::Ping { nonce },
+            Self::Pong { nonce } => Frame::Pong { nonce },
+            Self::Lost(losses) => Frame::Lost(losses),
+            Self::Noted(tags) => Frame::Noted(tags),
+            Self::Doubted => Frame::Doubted,
+            Self::Cleared => Frame::Cleared,
+            Self::Data(Piece { lane, number, offset, total, body }) => {
+                Frame::Data(Piece { lane, number, offset, total, body: body.into_owned() })
+            }
+            Self::Marks(marks) => Frame::Marks(marks),
+            Self::Close(reason) => Frame::Close(reason),
+        }
+    }
+}

@@ -14,8 +14,9 @@
 //!
 //! struct Node {
 //!     mesh: Mesh<Fixed<4, 40>>,
-//!     out: Vec<Frame>,
+//!     out: Vec<Frame<'static>>,
 //!     dialed: Option<LinkId>,
+//!     came: Vec<Vec<u8>>,
 //! }
 //!
 //! impl Node {
@@ -24,9 +25,10 @@
 //!         let answer = turn.answer();
 //!         let _until: Wait = turn.carry_out(|action| match action {
 //!             Action::Dial { link, .. } => self.dialed = Some(link),
-//!             Action::Send { frame, .. } => self.out.push(frame.clone()),
+//!             Action::Send { frame, .. } => self.out.push(frame.clone().into_owned()),
 //!             Action::Close { link, reason } => panic!("{link} was closed: {reason}"),
-//!             Action::Announce { .. } => {}
+//!             Action::Announce { .. } | Action::Settled { .. } | Action::Roomy { .. } => {}
+//!             Action::Deliver { message, .. } => self.came.push(message.body.to_vec()),
 //!         });
 //!         answer
 //!     }
@@ -36,7 +38,7 @@
 //!     let limits = Limits { peers: 4, half_open: 8, dials_in_flight: 8, ..Limits::default() };
 //!     let config = Config { limits, ..Config::lan() };
 //!     let mesh = Mesh::new(NodeId::new([name; 32]), Incarnation::new(1, 7), config, Seed::Number(1)).unwrap();
-//!     Node { mesh, out: Vec::new(), dialed: None }
+//!     Node { mesh, out: Vec::new(), dialed: None, came: Vec::new() }
 //! };
 //! let (mut a, mut b) = (node(1), node(2));
 //! let (a_id, b_id) = (a.mesh.me(), b.mesh.me());
@@ -91,6 +93,7 @@ extern crate std;
 mod action;
 mod address;
 mod announcement;
+mod body;
 mod bounded;
 mod chance;
 mod config;
@@ -101,6 +104,7 @@ pub mod explore;
 mod frame;
 mod id;
 mod machine;
+mod message;
 mod news;
 mod rate;
 mod reason;
@@ -111,15 +115,19 @@ pub mod storage;
 mod time;
 pub mod trace;
 
-pub use action::Action;
+pub use action::{Action, Delivery};
 pub use announcement::{Announcement, AnnouncementKind, Audience, Cause, Vouched};
+pub use body::Body;
 pub use chance::Seed;
-pub use config::{Config, ConfigError, Limits};
+pub use config::{Config, ConfigError, Limits, Taken};
 pub use event::{Batch, Event, MAX_ROUTES, Proof, Route, Routes, Wake};
 pub use explain::{Chosen, Dialing, Explanation, LinkView, Past, Role};
 pub use frame::{Frame, Hello, Loss, Losses, MAX_LOSSES, PathClass, Tags, Welcome};
 pub use id::{Incarnation, LinkId, LinkTag, NodeId};
 pub use machine::{Answer, MAX_PAST, MAX_SIBLINGS, Mesh, Side, Stats, Turn, Unable};
+pub use message::{
+    Lane, LaneMarks, Marks, Message, OnRestart, Outcome, PerLane, Piece, Place, Takes, Wants, Window,
+};
 pub use news::{Cursor, News, PeerView, Standing};
 pub use reason::{Reason, Refusal, SystemError};
 pub use rules::Shipped;

@@ -150,6 +150,28 @@ clauses! {
     DialBudget,
     /// R12: an address that fails loses trust.
     TrustMoves,
+    /// R13: when the sending link changes, sending goes on from what the peer has not received.
+    ResumeFromMark,
+    /// R13: who knows less than the marks is told again: on a new link, and when it sends what was received before.
+    DuplicatesAnswered,
+    /// R13: what was received before is not handed out again.
+    OldIsIgnored,
+    /// R13: what is sent while there is no link waits for the next.
+    SendsWait,
+    /// R13: marks below those that are known are old news, unless they were written later.
+    OldMarksAreOldNews,
+    /// R13: what is left of an older session counts against the window of the next.
+    LeftoverCounts,
+    /// R13: the numbers of sessions rise.
+    BirthsRise,
+    /// R13: marks that were written for another session are void.
+    MarksForBirth,
+    /// R13: no more lies untaken than the window of the peer.
+    WindowBounds,
+    /// R13: a piece that straddles the mark counts from the mark on.
+    PiecesStraddle,
+    /// R13: each lane has its own numbers.
+    LanesApart,
     /// R15: a clean leave is believed at once.
     LeaveIsBelieved,
     /// R15: a node that leaves says so.

@@ -7,9 +7,10 @@ use alloc::collections::BTreeMap;
 use core::net::SocketAddr;
 
 use mesh_proto::{
-    Action, Announcement, AnnouncementKind, Batch, Config, Event, Fixed, Frame, Heap, Hello, Incarnation,
-    Instant, Limits, LinkId, LinkTag, Loss, Losses, Mesh, NodeId, Now, PathClass, Proof, Reason, Refusal,
-    Route, Routes, Seed, SystemError, Tags, Vouched, Wait, Wake, Welcome, storage::Storage,
+    Action, Announcement, AnnouncementKind, Batch, Body, Config, Event, Fixed, Frame, Heap, Hello,
+    Incarnation, Instant, Lane, LaneMarks, Limits, LinkId, LinkTag, Loss, Losses, Marks, Mesh, Message,
+    NodeId, Now, OnRestart, PathClass, PerLane, Piece, Place, Proof, Reason, Refusal, Route, Routes, Seed,
+    SystemError, Tags, Takes, Vouched, Wait, Wake, Wants, Welcome, Window, storage::Storage,
 };
 
 const PEERS: u32 = 3;
@@ -47,6 +48,9 @@ fn config() -> Config {
         incoming_per_second: 40,
         dials_in_flight: 4,
         dials_per_second: 6,
+        message: 512,
+        record: 512,
+        window: Window { bytes: 1024, messages: 16 },
     };
     Config { idle_after: Some(Duration::from_secs(60)), limits, ..Config::loopback() }
 }
@@ -93,11 +97,47 @@ fn hello(dice: &mut Dice) -> Hello {
         class: dice.pick(&[PathClass::Direct, PathClass::Relayed]),
         keep: dice.below(2) == 0,
         lost,
+        birth: dice.below(4),
+        meant: (dice.below(2) == 0).then(|| (Incarnation::new(1, 1), dice.below(8))),
+        marks: marks(dice),
+        takes: Takes {
+            message: dice.pick(&[8, 64, 1 << 20]),
+            record: dice.pick(&[0, 512, 65_519]),
+            window: Window { bytes: dice.pick(&[16, 128, 4 << 20]), messages: dice.pick(&[2, 16, 0]) },
+        },
     }
 }
 
-fn frame(dice: &mut Dice) -> Frame {
-    match dice.below(16) {
+fn marks(dice: &mut Dice) -> Marks {
+    let mut lane = || LaneMarks {
+        received: Place { number: dice.below(3), offset: dice.pick(&[0, 0, 1, 7]) },
+        taken: dice.below(2),
+    };
+    let lanes = PerLane { ordinary: lane(), urgent: lane() };
+    Marks { lanes, open: Window { bytes: dice.pick(&[0, 100, 1000]), messages: dice.pick(&[0, 3, 16]) } }
+}
+
+fn lane(dice: &mut Dice) -> Lane {
+    dice.pick(&[Lane::Ordinary, Lane::Urgent])
+}
+
+fn body(dice: &mut Dice) -> Body<'static> {
+    const BYTES: &[u8] = &[7; 600];
+    Body::from(&BYTES[..dice.pick(&[0, 1, 7, 8, 300, 513])])
+}
+
+fn message(dice: &mut Dice) -> Message<'static> {
+    Message {
+        lane: lane(dice),
+        token: dice.below(5),
+        wants: dice.pick(&[Wants::Nothing, Wants::Report, Wants::Receipt]),
+        on_restart: dice.pick(&[OnRestart::Report, OnRestart::SendAgain]),
+        body: body(dice),
+    }
+}
+
+fn frame(dice: &mut Dice) -> Frame<'static> {
+    match dice.below(22) {
         0..=2 => Frame::Hello(hello(dice)),
         3..=5 => Frame::Welcome(Welcome { hello: hello(dice), doubt: dice.below(4) == 0 }),
         6 => Frame::Refused(reason(dice)),
@@ -107,6 +147,13 @@ fn frame(dice: &mut Dice) -> Frame {
         12 => Frame::Noted((0..dice.below(8)).map(|_| LinkTag::new(dice.below(40))).collect::<Tags>()),
         13 => Frame::Doubted,
         14 => Frame::Cleared,
+        15 | 16 => Frame::Marks(marks(dice)),
+        17..=20 => {
+            let (body, number) = (body(dice), dice.below(3));
+            let offset = dice.pick(&[0, 0, 0, 1, 7]);
+            let total = dice.pick(&[body.len() as u32, body.len() as u32 + offset, 8]);
+            Frame::Data(Piece { lane: lane(dice), number, offset, total, body })
+        }
         _ => Frame::Close(reason(dice)),
     }
 }
@@ -120,10 +167,10 @@ fn routes(dice: &mut Dice) -> Routes {
         .collect()
 }
 
-fn event<'a>(dice: &mut Dice, links: &[LinkId], frames: &'a mut Vec<Frame>) -> Event<'a> {
+fn event<'a>(dice: &mut Dice, links: &[LinkId], frames: &'a mut Vec<Frame<'static>>) -> Event<'a> {
     let link = |dice: &mut Dice| dice.pick(links);
     let peer = node(dice.below(6));
-    match dice.below(if links.is_empty() { 12 } else { 40 }) {
+    match dice.below(if links.is_empty() { 16 } else { 46 }) {
         0 | 1 => Event::Incoming {
             from: (dice.below(4) > 0).then(|| address(dice.below(5))),
             class: PathClass::Direct,
@@ -149,8 +196,18 @@ fn event<'a>(dice: &mut Dice, links: &[LinkId], frames: &'a mut Vec<Frame>) -> E
         9 => Event::Forget { peer },
         10 => Event::ForgetAt { address: address(dice.below(5)) },
         11 => Event::Expel { peer },
-        12..=16 => Event::Connected { link: link(dice) },
-        17..=23 => {
+        12 | 13 => {
+            let messages: Vec<_> = (0..1 + dice.below(3)).map(|_| message(dice)).collect();
+            Event::Send { peer, messages: messages.into() }
+        }
+        14 => match dice.below(2) {
+            0 => Event::SendAll { message: message(dice) },
+            _ => Event::Collect { peer },
+        },
+        15 => Event::Took { peer, lane: lane(dice), serial: dice.below(40) },
+        16 | 17 => Event::Room { link: link(dice), bytes: dice.pick(&[0, 20, 33, 64 * 1024]) },
+        18..=22 => Event::Connected { link: link(dice) },
+        23..=29 => {
             let proof = Proof {
                 peer,
                 tag: LinkTag::new(dice.below(40)),
@@ -158,7 +215,7 @@ fn event<'a>(dice: &mut Dice, links: &[LinkId], frames: &'a mut Vec<Frame>) -> E
             };
             Event::Proven { link: link(dice), proof }
         }
-        24..=27 => Event::Closed {
+        30..=33 => Event::Closed {
             link: link(dice),
             error: dice.pick(&[SystemError::Reset, SystemError::Other(-1)]),
         },
@@ -238,7 +295,10 @@ fn life<S: Storage>(seed: u64, steps: u32) -> Vec<String> {
                             "seed {seed}: {link} is sent to though it is not live"
                         );
                     }
-                    Action::Announce { .. } => {}
+                    Action::Announce { .. }
+                    | Action::Deliver { .. }
+                    | Action::Settled { .. }
+                    | Action::Roomy { .. } => {}
                 }
                 orders.push(format!("{action:?}"));
             });

@@ -11,8 +11,9 @@ use mesh_proto::trace::{
 };
 use mesh_proto::{
     Action, Announcement, AnnouncementKind, Batch, Config, ConfigError, Event, Fixed, Frame, Heap, Hello,
-    Incarnation, Instant, Limits, LinkId, LinkTag, Loss, Losses, Mesh, NodeId, Now, PathClass, Proof, Reason,
-    Route, Routes, Seed, Shipped, Standing, Stats, SystemError, Tags, Vouched, Wait, Wake, Welcome,
+    Incarnation, Instant, Limits, LinkId, LinkTag, Loss, Losses, Marks, Mesh, NodeId, Now, PathClass, Proof,
+    Reason, Route, Routes, Seed, Shipped, Standing, Stats, SystemError, Tags, Takes, Vouched, Wait, Wake,
+    Welcome, Window,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -21,6 +22,9 @@ use proptest::strategy::ValueTree;
 type Small = Fixed<4, 16>;
 
 const ME: NodeId = NodeId::new([0x50; 32]);
+
+/// What every peer takes.
+const TAKES: Takes = Takes { message: 300, record: 512, window: Window { bytes: 1000, messages: 10 } };
 
 fn config() -> Config {
     let limits = Limits {
@@ -31,6 +35,9 @@ fn config() -> Config {
         incoming_per_second: 8,
         dials_in_flight: 3,
         dials_per_second: 8,
+        message: 300,
+        record: 512,
+        window: TAKES.window,
     };
     Config { idle_after: Some(Duration::from_secs(60)), limits, ..Config::lan() }
 }
@@ -128,7 +135,12 @@ impl Author {
             Action::Close { link, .. } if !link.serial().is_multiple_of(4) => {
                 self.links.retain(|known| known.link != link);
             }
-            Action::Close { .. } | Action::Send { .. } | Action::Announce { .. } => {}
+            Action::Close { .. }
+            | Action::Send { .. }
+            | Action::Announce { .. }
+            | Action::Deliver { .. }
+            | Action::Settled { .. }
+            | Action::Roomy { .. } => {}
         }
     }
 }
@@ -149,6 +161,10 @@ impl Known {
             class: if b.is_multiple_of(4) { PathClass::Relayed } else { PathClass::Direct },
             keep: a.is_multiple_of(2),
             lost: lost.clone(),
+            birth: u64::from(c % 3),
+            meant: (a % 3 == 0).then(|| (run(1, 1), u64::from(b % 3))),
+            marks: Marks::default(),
+            takes: TAKES,
         };
         let welcome = Welcome { hello: hello.clone(), doubt: a.is_multiple_of(16) };
         let stage = self.stage;
@@ -185,7 +201,7 @@ fn run(b: u8, c: u8) -> Incarnation {
 }
 
 /// An event that owns its frames.
-fn frames(link: LinkId, frames: Vec<Frame>) -> Event<'static> {
+fn frames(link: LinkId, frames: Vec<Frame<'static>>) -> Event<'static> {
     Event::Frames { link, frames: Batch::from(frames) }
 }
 
@@ -434,6 +450,10 @@ fn meet<K: Sink>(mesh: &mut Mesh<Heap>, recorder: &mut Recorder<K>) {
         class: PathClass::Direct,
         keep: true,
         lost: Losses::new(),
+        birth: 1,
+        meant: None,
+        marks: Marks::default(),
+        takes: TAKES,
     };
     let hello = Frame::Hello(hello);
     let event = Event::Frames { link, frames: Batch::from(&hello) };
@@ -573,7 +593,7 @@ fn a_turn_that_did_not_get_to_its_end_begins_a_segment() {
     let broken = catch_unwind(AssertUnwindSafe(|| {
         recorder.handle(&mut mesh, at(10), keep(7)).carry_out(|action| match action {
             Action::Dial { .. } => panic!("the driver breaks here"),
-            Action::Send { .. } | Action::Close { .. } | Action::Announce { .. } => {}
+            other => unreachable!("nobody is there yet, and it orders {other:?}"),
         })
     }));
     assert!(broken.is_err());

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use mesh_proto::{
     Action, Announcement, AnnouncementKind, Batch, Config, Event, Frame, Heap, Hello, Incarnation, Instant,
-    Limits, LinkId, LinkTag, Losses, Mesh, NodeId, Now, PathClass, Proof, Reason, Route, Routes, Seed,
-    Vouched, Wait, Welcome,
+    Limits, LinkId, LinkTag, Losses, Marks, Mesh, NodeId, Now, PathClass, Proof, Reason, Route, Routes, Seed,
+    Takes, Vouched, Wait, Welcome, Window,
 };
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,7 @@ impl Scene {
             incoming_per_second: many,
             dials_in_flight: 1_024,
             dials_per_second: many,
+            ..Limits::default()
         };
         let config = Config { announce_every: None, limits, ..Config::lan() };
         let mesh = Mesh::new(NodeId::new([0x80; 32]), Incarnation::new(1, 1), config, Seed::Number(1));
@@ -301,6 +302,10 @@ impl Scene {
 /// The run of every peer.
 const RUN: Incarnation = Incarnation::new(1, 1);
 
+/// What every peer takes.
+const TAKES: Takes =
+    Takes { message: 1 << 20, record: 65_519, window: Window { bytes: 4 << 20, messages: 16_384 } };
+
 fn hello() -> Hello {
     Hello {
         incarnation: RUN,
@@ -308,6 +313,10 @@ fn hello() -> Hello {
         class: PathClass::Direct,
         keep: false,
         lost: Losses::new(),
+        birth: 1,
+        meant: None,
+        marks: Marks::default(),
+        takes: TAKES,
     }
 }
 

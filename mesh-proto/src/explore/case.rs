@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::config::{Config, Limits};
+use crate::config::{Config, Limits, Taken};
 use crate::rules::Clause;
 
 /// One thing that can go wrong. Each happens at most as often, in all, as a [`Case`] says.
@@ -180,6 +180,7 @@ impl Case {
             pause_most: unit * 4,
             announce_every: None,
             idle_after: None,
+            taken: Taken::WhenDelivered,
             limits: Limits {
                 peers: self.places,
                 links_per_peer: 4,
@@ -189,6 +190,7 @@ impl Case {
                 incoming_per_second: u32::MAX,
                 dials_in_flight: 8,
                 dials_per_second: u32::MAX,
+                ..Limits::default()
             },
         }
     }

@@ -67,7 +67,7 @@ impl<R: Rules> World<R> {
         index: usize,
         end: usize,
         link: LinkId,
-        frames: &[Frame],
+        frames: &[Frame<'static>],
         log: Log<'_>,
     ) -> Result<(), Violation> {
         let (node, other) = (self.streams[index].ends[end].node, self.streams[index].ends[1 - end].node);
@@ -107,7 +107,12 @@ impl<R: Rules> World<R> {
                         self.note_losses(node, losses, &mut must_go);
                     }
                 }
-                Frame::Ping { .. } | Frame::Noted(_) | Frame::Doubted | Frame::Cleared => {}
+                Frame::Ping { .. }
+                | Frame::Noted(_)
+                | Frame::Doubted
+                | Frame::Cleared
+                | Frame::Data(_)
+                | Frame::Marks(_) => {}
             }
         }
         self.feed(node, Event::Frames { link, frames: frames.into() }, log)?;
@@ -168,9 +173,10 @@ impl<R: Rules> World<R> {
         let wait = turn.carry_out(|action| {
             orders.push(match action {
                 Action::Dial { link, route, .. } => Order::Dial(link, route.address),
-                Action::Send { link, frame } => Order::Send(link, frame.clone()),
+                Action::Send { link, frame } => Order::Send(link, frame.clone().into_owned()),
                 Action::Close { link, reason } => Order::Close(link, reason),
                 Action::Announce { .. } => Order::Announce,
+                Action::Deliver { .. } | Action::Settled { .. } | Action::Roomy { .. } => return,
             });
         });
         let holds = mesh.timers_hold();
@@ -298,7 +304,13 @@ impl<R: Rules> World<R> {
                 here.closes = Some(*reason);
                 self.streams[index].drop_unread(end);
             }
-            Frame::Hello(_) | Frame::Refused(_) | Frame::Pong { .. } | Frame::Lost(_) | Frame::Noted(_) => {}
+            Frame::Hello(_)
+            | Frame::Refused(_)
+            | Frame::Pong { .. }
+            | Frame::Lost(_)
+            | Frame::Noted(_)
+            | Frame::Data(_)
+            | Frame::Marks(_) => {}
         }
         Ok(())
     }
@@ -335,7 +347,7 @@ impl<R: Rules> World<R> {
 /// An order, to be carried out once the turn has ended.
 enum Order {
     Dial(LinkId, SocketAddr),
-    Send(LinkId, Frame),
+    Send(LinkId, Frame<'static>),
     Close(LinkId, Reason),
     Announce,
 }
@@ -373,6 +385,11 @@ impl fmt::Display for Told<'_> {
             | Event::Forget { .. }
             | Event::ForgetAt { .. }
             | Event::Expel { .. }
+            | Event::Room { .. }
+            | Event::Send { .. }
+            | Event::SendAll { .. }
+            | Event::Took { .. }
+            | Event::Collect { .. }
             | Event::Leave => write!(f, "{:?}", self.0),
         }
     }

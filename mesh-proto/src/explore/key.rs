@@ -258,12 +258,12 @@ fn write_frame(frame: &Frame, to: &End, from: &End, names: &mut Ranks<'_>, words
     match frame {
         Frame::Hello(hello) => {
             words.push(0);
-            write_hello(hello, from, names, words);
+            write_hello(hello, to, from, names, words);
         }
         Frame::Welcome(welcome) => {
             words.push(1);
             words.push(u64::from(welcome.doubt));
-            write_hello(&welcome.hello, from, names, words);
+            write_hello(&welcome.hello, to, from, names, words);
         }
         Frame::Refused(reason) => {
             words.push(2);
@@ -290,6 +290,14 @@ fn write_frame(frame: &Frame, to: &End, from: &End, names: &mut Ranks<'_>, words
         }
         Frame::Doubted => words.push(7),
         Frame::Cleared => words.push(8),
+        Frame::Data(piece) => {
+            words.push(10);
+            words.push(digest(piece));
+        }
+        Frame::Marks(marks) => {
+            words.push(11);
+            words.push(digest(marks));
+        }
         Frame::Close(reason) => {
             words.push(9);
             words.push(close_that_counts(*reason));
@@ -297,7 +305,7 @@ fn write_frame(frame: &Frame, to: &End, from: &End, names: &mut Ranks<'_>, words
     }
 }
 
-fn write_hello(hello: &Hello, from: &End, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
+fn write_hello(hello: &Hello, to: &End, from: &End, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
     let Hello {
         incarnation,
         // The same for all.
@@ -305,10 +313,18 @@ fn write_hello(hello: &Hello, from: &End, names: &mut Ranks<'_>, words: &mut Vec
         class,
         keep,
         lost,
+        birth,
+        meant,
+        marks,
+        // The same for all.
+        takes: _,
     } = hello;
     words.push(names.run(name(from.node), *incarnation));
     words.push(digest(&(class, keep)));
     write_losses(lost, names, words);
+    words.push(*birth);
+    words.push(meant.map_or(NONE, |(run, _)| names.run(name(to.node), run)));
+    words.push(digest(&(meant.map(|(_, birth)| birth), marks)));
 }
 
 fn write_losses(losses: &Losses, names: &mut Ranks<'_>, words: &mut Vec<u64>) {

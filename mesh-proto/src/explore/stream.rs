@@ -34,7 +34,7 @@ pub(super) enum Item {
     /// The acceptor's part of the handshake: it proves the acceptor to the dialer.
     Proof,
     /// Frames that were written in one go.
-    Record(Vec<Frame>),
+    Record(Vec<Frame<'static>>),
     /// The stream's end.
     Gone(SystemError),
 }

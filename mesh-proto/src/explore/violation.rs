@@ -30,3 +30,16 @@ impl fmt::Display for Violation {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_violation_tells_the_way_there() {
+        let mut violation = Violation::new("one-session", "both ends have two");
+        violation.way.extend(["a dials b".to_string(), "b dials a".to_string()]);
+        assert_eq!(violation.to_string(), "one-session: both ends have two\n  a dials b\n  b dials a");
+    }
+}

@@ -12,6 +12,7 @@ use crate::machine::ending::{How, Witness};
 use crate::machine::link::{Link, Phase, Side};
 use crate::machine::peer::Rank;
 use crate::machine::pulse::Pulse;
+use crate::machine::session::Birth;
 use crate::machine::turn::{Answer, Unable};
 use crate::reason::{Reason, Refusal};
 use crate::rules::{Clause, Rules};
@@ -72,9 +73,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.stats.no_room_for_link += 1;
             return Answer::Unable(Unable::LinksFull);
         };
-        if self.half_open.try_push(slot).is_err() {
-            self.stats.no_room_for_link += 1;
-        }
+        let placed = self.half_open.try_push(slot);
+        debug_assert!(placed.is_ok(), "the half-open room is no larger than the table of links");
         self.touch(slot);
         self.links.get(slot).map_or(Answer::Unable(Unable::LinksFull), |link| Answer::Link(link.id))
     }
@@ -190,6 +190,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.refuse(slot, reason);
             return;
         }
+        if !self.note_greeting(slot, hello) {
+            self.protocol_error(slot);
+            return;
+        }
         let known = self.find(&proof.peer);
         if self.rules.holds(Clause::EvidenceBeforeBounds)
             && let Some(peer) = known
@@ -228,6 +232,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// The acceptor's welcome, at the dialer: with it the link is admitted.
     pub(crate) fn welcome_read(&mut self, slot: Slot, welcome: &Welcome) {
+        let sound_takes = self.note_greeting(slot, &welcome.hello);
         let Some(link) = self.links.get_mut(slot) else { return };
         let tag = link.proof.map(|proof| proof.tag);
         let own = link.proof.is_none_or(|proof| proof.peer == self.me);
@@ -236,6 +241,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.protocol_error(slot);
             return;
         };
+        if !sound_takes {
+            self.protocol_error(slot);
+            return;
+        }
         link.doubted_there = welcome.doubt;
         let (hinted, route) = (link.hinted, link.remote.map(|address| Route { address, class: link.class }));
         self.settle_dial(hinted);
@@ -311,6 +320,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.incarnation = Some(run);
+        self.close_mail(slot, Reason::Restarted, Birth::Kept);
+        if let Some(mail) = self.mail.get_mut(slot) {
+            mail.birth_there = None;
+        }
+        let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.session = false;
         peer.ended = Some(Reason::Restarted);
         peer.lost_carrier = None;
@@ -361,22 +375,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             peer.redial.start_over();
         }
         if !doubtful && !link.doubted_there {
-            self.begin_session(place);
+            self.begin_session(slot, place);
         }
         self.arrived(place, side);
         self.touch(slot);
         self.review(place);
-    }
-
-    /// A link can carry the session from now on.
-    pub(crate) fn begin_session(&mut self, place: Slot) {
-        let now = self.clock;
-        if let Some(peer) = self.peers.get_mut(place) {
-            peer.session = true;
-            peer.used = now;
-            peer.redial.lift_pause(now);
-        }
-        self.is_met(place);
     }
 
     /// A dial has led to a link: the attempt is over, and the dials beside it are not needed. Whether a link that was

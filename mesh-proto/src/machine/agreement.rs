@@ -177,20 +177,18 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     fn believe(&mut self, slot: Slot, place: Slot) {
         let Some(run) = self.links.get(place).and_then(|link| link.incarnation) else { return };
         self.renew(slot, run);
-        let mut usable = false;
         for other in self.collect(slot, |link| link.is_admitted() && link.incarnation == Some(run)) {
             if let Some(link) = self.links.get_mut(other) {
                 link.doubted_here = false;
                 link.owes.cleared = true;
-                usable |= link.is_usable();
                 if let Some(pulse) = &mut link.pulse {
                     pulse.start_afresh();
                 }
             }
             self.touch(other);
-        }
-        if usable {
-            self.begin_session(slot);
+            if self.links.get(other).is_some_and(Link::is_usable) {
+                self.begin_session(other, slot);
+            }
         }
         self.changed(slot);
     }
@@ -219,7 +217,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
         }
         if usable {
-            self.begin_session(slot);
+            self.begin_session(place, slot);
         }
     }
 }

@@ -129,7 +129,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let answers = announcement.kind == AnnouncementKind::Hail
             || (announcement.kind == AnnouncementKind::Answer && !self.rules.holds(Clause::AnswersAreMarked));
         if answers && (!linked || known.is_none()) {
-            self.answer_later(routes, slot);
+            self.answer_later(routes);
         }
         self.review(slot);
     }
@@ -183,15 +183,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         Some(slot)
     }
 
-    /// Answers an announcement after a random delay, to its sender alone; at most one a second in all.
-    fn answer_later(&mut self, routes: &[Route], slot: Slot) {
+    /// Answers an announcement after a random delay, to its sender alone; at most one a second in all. Whoever has a
+    /// place in the table has room as a peer, and nobody else comes as far as this.
+    fn answer_later(&mut self, routes: &[Route]) {
         let bounded = self.rules.holds(Clause::AnswersAreBounded);
         let Some(route) = routes.first() else { return };
         if self.config.announce_every.is_none() || (self.announcing.answer.is_some() && bounded) {
-            return;
-        }
-        let up = self.peers.get(slot).is_some_and(|peer| peer.session);
-        if !up && self.sessions_full() && bounded {
             return;
         }
         let at = self.clock.after(self.dice.up_to(SPACING));
@@ -210,11 +207,5 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         {
             self.hinted_peers = self.hinted_peers.saturating_sub(1);
         }
-    }
-
-    /// Whether a new peer would find no place.
-    fn sessions_full(&self) -> bool {
-        let [memory, _, _] = &self.by_use;
-        self.peers.is_full() && memory.is_empty()
     }
 }

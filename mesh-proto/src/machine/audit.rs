@@ -6,8 +6,9 @@ use alloc::string::String;
 use crate::machine::Mesh;
 use crate::machine::link::{Phase, Side};
 use crate::machine::peer::Rank;
+use crate::message::{Lane, Window};
 use crate::rules::Rules;
-use crate::storage::{Index, Storage};
+use crate::storage::{Index, Parcels, Storage};
 
 impl<S: Storage, R: Rules> Mesh<S, R> {
     /// Whether all that is counted, chained and indexed agrees with what there is, and every bound is kept.
@@ -95,6 +96,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 Rank::Kept => {}
             }
         }
+        self.audit_mail()?;
         check(attached == 0, || format!("{attached} links too many say that they have a peer"))?;
         check(named == self.by_id.len(), || format!("{named} names, {} indexed", self.by_id.len()))?;
         check(kept_at == self.by_address.len(), || {
@@ -112,6 +114,156 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     }
 }
 
+impl<S: Storage, R: Rules> Mesh<S, R> {
+    /// The same for the messages.
+    fn audit_mail(&self) -> Result<(), String> {
+        let takes = self.takes();
+        for (slot, peer) in self.peers.iter() {
+            let Some(mail) = self.mail.get(slot) else { continue };
+            let what = |problem: &str| format!("mail of {:?} {problem}: {mail:?}", peer.id);
+            let mut kept = Window::default();
+            let mut flight = Window::default();
+            let mut untaken = Window::default();
+            let mut left = Window::default();
+            for lane in Lane::ALL {
+                let (sending, receiving) = (mail.sending.of(lane), mail.receiving.of(lane));
+                for at in 0..mail.out.len(lane) {
+                    let len = mail.out.header(lane, at).map_or(0, |message| message.len);
+                    kept.add(len);
+                    if at < sending.numbered as usize {
+                        flight.add(len);
+                    }
+                    check(mail.out.body(lane, at).len() == len as usize, || what("has lost bytes"))?;
+                }
+                for at in 0..mail.given.len(lane) {
+                    let len = mail.given.header(lane, at).map_or(0, |given| given.len);
+                    untaken.add(len);
+                    if at < receiving.old as usize {
+                        left.add(len);
+                    }
+                }
+                check(sending.numbered as usize <= mail.out.len(lane), || what("numbers too many"))?;
+                check(sending.received <= sending.next, || what("sends what is received"))?;
+                check(sending.next <= sending.sealed, || what("sends what was never sent"))?;
+                check(sending.at() <= sending.numbered as usize, || what("sends what has no number"))?;
+                check(receiving.taken <= receiving.received.number, || what("took what did not come"))?;
+            }
+            check(kept == mail.kept, || what("counts what is kept wrong"))?;
+            check(flight == mail.flight, || what("counts what is in flight wrong"))?;
+            check(untaken == mail.untaken, || what("counts what is untaken wrong"))?;
+            check(left == mail.left, || what("counts what is left wrong"))?;
+            for amount in [kept, untaken] {
+                let fits = amount.bytes <= takes.window.bytes && amount.messages <= takes.window.messages;
+                check(fits, || what("is more than the window"))?;
+            }
+            let flags = (mail.is_held(), mail.kept.messages > 0);
+            check((peer.has_mail, peer.has_outgoing) == flags, || what("is not known to the peer"))?;
+        }
+        Ok(())
+    }
+}
+
 fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Limits};
+    use crate::event::{Event, Route, Routes};
+    use crate::frame::PathClass;
+    use crate::id::{Incarnation, LinkId, NodeId};
+    use crate::machine::wishes::address_key;
+    use crate::reason::Reason;
+    use crate::storage::{Chain, Heap, Slot};
+    use crate::time::{Instant, Now};
+    use crate::{Seed, Wait};
+    use core::net::SocketAddr;
+
+    type Whole = Mesh<Heap>;
+    /// What breaks a whole one, and what is said then.
+    type Case = (fn(&mut Whole), &'static str);
+
+    const PEER: NodeId = NodeId::new([8; 32]);
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 1], port))
+    }
+
+    /// The first, the second and so on that came into a table.
+    fn nth(index: usize) -> Slot {
+        Slot::from_index(index).expect("there are few")
+    }
+
+    /// A machine that dials a peer and an address, knows another peer, and has accepted a stream.
+    fn whole() -> Whole {
+        let config = Config { announce_every: None, ..Config::lan() };
+        let me = NodeId::new([5; 32]);
+        let mut mesh = Mesh::new(me, Incarnation::new(1, 1), config, Seed::Still).expect("it is sound");
+        let routes: Routes = [1, 2].map(|port| Route::direct(address(port))).into_iter().collect();
+        for event in [
+            Event::Keep { peer: PEER, routes },
+            Event::KeepAt { route: Route::direct(address(3)) },
+            Event::Seek { peer: NodeId::new([9; 32]), routes: Routes::new() },
+            Event::Incoming { from: None, class: PathClass::Direct },
+        ] {
+            let wait = mesh.handle(Now::single(Instant::from_micros(1)), event).carry_out(|_| {});
+            assert!(matches!(wait, Wait::Until(_)), "a dial has a deadline");
+        }
+        mesh
+    }
+
+    #[test]
+    fn what_is_whole_is_found_whole_and_what_is_broken_broken() {
+        assert_eq!(whole().audit(), Ok(()));
+        let cases: [Case; 21] = [
+            (|mesh| mesh.budget.in_flight += 1, "2 dials, 3 counted"),
+            (|mesh| mesh.budget.hinted += 1, "0 hinted dials, 1 counted"),
+            (|mesh| mesh.hinted_peers += 1, "0 hinted peers, 1 counted"),
+            (|mesh| mesh.half_open.clear(), "is counted wrong among the half-open ones"),
+            (|mesh| mesh.half_open.push(nth(0)), "is counted wrong among the half-open ones"),
+            (|mesh| mesh.half_open.push(nth(2)), "1 half-open, 2 counted"),
+            (|mesh| mesh.link_timers.clear(), "has a deadline and no timer"),
+            (|mesh| mesh.peer_timers.clear(), "has a deadline and no timer"),
+            (|mesh| assert!(mesh.by_id.remove(PEER.prefix(), nth(0))), "is not found by its name"),
+            (
+                |mesh| assert!(mesh.by_address.remove(address_key(address(3)), nth(1))),
+                "1 addresses, 0 indexed",
+            ),
+            (|mesh| mesh.by_use = [Chain::new(), Chain::new(), Chain::new()], "by rank"),
+            (|mesh| assert!(mesh.by_change.remove(&mut mesh.peers, nth(0))), "is not among the changes"),
+            (|mesh| mesh.peers.get_mut(nth(0)).expect("there").rank = Rank::Loose, "has an old rank"),
+            (|mesh| mesh.links.get_mut(nth(0)).expect("there").peer = None, "links too many"),
+            (
+                |mesh| mesh.links.get_mut(nth(0)).expect("there").peer = Some(nth(2)),
+                "is not among its peer's links",
+            ),
+            (|mesh| mesh.links.get_mut(nth(0)).expect("there").owes.ping = true, "owes and is not ready"),
+            (
+                |mesh| {
+                    mesh.links.get_mut(nth(0)).expect("there").id = LinkId::mint(1, nth(9)).expect("it fits")
+                },
+                "is not where its name says",
+            ),
+            (|mesh| mesh.links.get_mut(nth(0)).expect("there").phase = Phase::Admitted, "has no pulse"),
+            (
+                |mesh| {
+                    mesh.links.get_mut(nth(0)).expect("there").phase = Phase::Ended { reason: Reason::Left }
+                },
+                "ended and nobody is told",
+            ),
+            (|mesh| mesh.config.limits.peers = 2, "3 peers"),
+            (
+                |mesh| mesh.config.limits = Limits { dials_in_flight: 1, ..Limits::default() },
+                "2 dials in flight",
+            ),
+        ];
+        for (break_it, says) in cases {
+            let mut mesh = whole();
+            break_it(&mut mesh);
+            let found = mesh.audit().expect_err(says);
+            assert!(found.contains(says), "{says}: {found}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use crate::id::LinkId;
 use crate::machine::Mesh;
 use crate::machine::link::{Link, Owes, Phase, Side};
 use crate::machine::pulse::Strictness;
+use crate::machine::session::Birth;
 use crate::reason::{Reason, SystemError};
 use crate::rules::{Clause, Rules};
 use crate::storage::{Slot, Storage};
@@ -176,6 +177,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     fn needs_session(&self, place: Slot) -> bool {
         let Some(peer) = self.peers.get(place) else { return false };
         peer.kept_here
+            || peer.has_mail
             || peer.redial.asked.is_some()
             || self.links_of(place).any(|(_, link)| link.is_usable() || link.is_attempt())
     }
@@ -227,6 +229,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// Ends the session with a peer. Its links are ended by whoever calls this.
     pub(crate) fn end_session(&mut self, place: Slot, reason: Option<Reason>) {
+        self.close_mail(place, reason.unwrap_or(Reason::Silent), Birth::Drawn);
         if let Some(peer) = self.peers.get_mut(place) {
             peer.session = false;
             peer.ended = reason;
@@ -242,16 +245,17 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
     }
 
-    /// What is due in the life of an admitted link.
-    pub(crate) fn fire_pulse(&mut self, slot: Slot) {
+    /// What is due in the life of an admitted link. Says whether its peer is to be looked at: to one that is only asked,
+    /// or has lived long enough, nothing has happened.
+    pub(crate) fn fire_pulse(&mut self, slot: Slot) -> bool {
         let now = self.clock;
         let grace = self.late && self.rules.holds(Clause::LateStepGrace);
         let silence_kills = self.rules.holds(Clause::SilenceIsDeath);
         let run_out_kills = !self.rules.holds(Clause::RunOutIsNotDeath);
         let pings = self.rules.holds(Clause::PingsBeforeDeath);
-        let Some(link) = self.links.get_mut(slot) else { return };
+        let Some(link) = self.links.get_mut(slot) else { return false };
         let (peer, stable) = (link.peer, link.stable_at.is_some_and(|at| at <= now));
-        let Some(pulse) = &mut link.pulse else { return };
+        let Some(pulse) = &mut link.pulse else { return false };
         let dead = pulse.death() <= now;
         let ran_out = pulse.patience().is_some_and(|at| at <= now);
         if (dead || ran_out) && grace && !link.grace_used {
@@ -260,7 +264,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             pulse.wait_longer(now);
         } else if (dead && silence_kills) || (ran_out && run_out_kills) {
             self.end_link(slot, Reason::Silent, How::Cut, Witness::HereOnly);
-            return;
+            return true;
         } else {
             if ran_out {
                 pulse.run_out();
@@ -282,6 +286,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
         }
         self.touch(slot);
+        ran_out
     }
 
     /// Pings that are nearly due go out with those that are (R18): fewer wake-ups for the same answers.

@@ -117,6 +117,10 @@ pub(crate) struct Owes {
     pub(crate) lost: bool,
     pub(crate) pong: Option<u32>,
     pub(crate) ping: bool,
+    /// The marks, if they are others than were told.
+    pub(crate) marks: bool,
+    /// Pieces of messages, as far as there is room.
+    pub(crate) data: bool,
     pub(crate) close: Option<Reason>,
     pub(crate) end: Option<Reason>,
 }

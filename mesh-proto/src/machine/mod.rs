@@ -1,8 +1,8 @@
 //! The machine: events in, actions out.
 //!
 //! Each rule has one room: [`admission`] (R1, R7 and who is let in), [`agreement`] (R2 to R4, and the doubts of R6),
-//! [`losses`] (R5), [`pulse`] (R8), [`waking`] (R9), [`announcing`] (R10), [`dialing`] (R11, R12), [`ending`] (R15,
-//! R16), [`places`] (R17). This file is the hall: what a machine holds, how a step goes, and how a driver drains it.
+//! [`losses`] (R5), [`pulse`] (R8), [`waking`] (R9), [`announcing`] (R10), [`dialing`] (R11, R12), [`session`] and
+//! [`delivery`] (R13, R14), [`ending`] (R15, R16), [`places`] (R17). This file is the hall: what a machine holds, how a step goes, and how a driver drains it.
 
 mod admission;
 mod agreement;
@@ -10,15 +10,18 @@ mod announcing;
 #[cfg(feature = "sim")]
 mod audit;
 mod candidates;
+mod delivery;
 mod dialing;
 mod ending;
 mod link;
 mod losses;
+mod mail;
 mod outlook;
 mod peer;
 mod places;
 mod pulse;
 mod reading;
+mod session;
 mod stats;
 mod turn;
 #[cfg(feature = "sim")]
@@ -34,7 +37,7 @@ use serde::{Deserialize, Serialize};
 pub use link::Side;
 pub(crate) use link::{Link, Phase};
 pub use peer::MAX_PAST;
-pub(crate) use peer::{ByChange, ByUse, Peer, Ready, Waiting};
+pub(crate) use peer::{ByChange, ByUse, Mailed, Peer, Ready, Waiting};
 pub(crate) use pulse::Pulse;
 pub use stats::Stats;
 pub use turn::{Answer, Turn, Unable};
@@ -46,11 +49,12 @@ use crate::id::{Incarnation, LinkId, NodeId};
 use crate::news::Standing;
 use crate::rate::Rate;
 use crate::rules::{Clause, Rules, Shipped};
-use crate::storage::{Chain, Entry, Index, Position, Slab, Slot, Storage, TimerEntry, Timers};
+use crate::storage::{Beside, Chain, Entry, Index, Position, Slab, Slot, Storage, TimerEntry, Timers};
 use crate::time::{Instant, Now};
 
 use announcing::Announcing;
 use dialing::{Budget, earliest};
+use mail::{Line, Mail};
 use outlook::Outlook;
 
 /// The most links of one peer at one time, dials and those on their way out included.
@@ -83,8 +87,8 @@ pub(crate) type Few = Vec<Slot, MAX_SIBLINGS>;
 /// let now = Now::single(Instant::from_micros(0));
 /// let turn = mesh.handle(now, Event::Tick);
 /// let wait = turn.carry_out(|action| match action {
-///     Action::Dial { .. } | Action::Send { .. } | Action::Close { .. } => unreachable!("there is nobody yet"),
 ///     Action::Announce { announcement, .. } => assert_eq!(announcement.node, me),
+///     other => unreachable!("there is nobody yet, and it orders {other:?}"),
 /// });
 /// assert!(matches!(wait, Wait::Until(_)));
 /// # Ok::<(), mesh_proto::ConfigError>(())
@@ -125,6 +129,10 @@ pub struct Mesh<S: Storage, R: Rules = Shipped> {
     pub(crate) pinged: bool,
     pub(crate) peers: Peers<S>,
     pub(crate) links: Links<S>,
+    /// The messages of each peer.
+    pub(crate) mail: Beside<Mail<S>, S::Peers<Mail<S>>>,
+    /// What was said of its session on each link.
+    pub(crate) lines: Beside<Line, S::Links<Line>>,
     pub(crate) by_id: S::Index,
     pub(crate) by_address: S::Index,
     pub(crate) peer_timers: Timers<S::Peers<TimerEntry>, S::Peers<Position>>,
@@ -136,8 +144,14 @@ pub struct Mesh<S: Storage, R: Rules = Shipped> {
     /// The peers that may have to give way, by rank, longest idle first.
     pub(crate) by_use: [Chain<ByUse>; 3],
     pub(crate) waiting: Chain<Waiting>,
+    /// The peers from which something came that is to be handed out.
+    pub(crate) mailed: Chain<Mailed>,
     /// The serial of the next link.
     pub(crate) serial: u64,
+    /// The number of the newest session.
+    pub(crate) births: u64,
+    /// The serial number of the last message that was handed out.
+    pub(crate) delivered: u64,
     /// The version of the newest change.
     pub(crate) version: u64,
     pub(crate) budget: Budget,
@@ -202,6 +216,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             pinged: false,
             peers: Slab::new(peers),
             links: Slab::new(links),
+            mail: Beside::new(),
+            lines: Beside::new(),
             by_id: S::Index::default(),
             by_address: S::Index::default(),
             peer_timers: Timers::new(peers),
@@ -211,7 +227,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             by_change: Chain::new(),
             by_use: [Chain::new(), Chain::new(), Chain::new()],
             waiting: Chain::new(),
+            mailed: Chain::new(),
             serial: 1,
+            births: 0,
+            delivered: 0,
             version: 0,
             budget: Budget::default(),
             incoming: Rate::default(),
@@ -288,10 +307,15 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Event::Connected { link } => self.connected(link),
             Event::Proven { link, proof } => self.proven(link, proof),
             Event::Frames { link, frames } => {
+                let mut sender = None;
                 for frame in frames.iter() {
-                    self.frame(link, frame);
+                    sender = self.frame(link, frame).or(sender);
+                }
+                if let Some(sender) = sender {
+                    self.data_was_read(sender);
                 }
             }
+            Event::Room { link, bytes } => self.room(link, bytes),
             Event::Closed { link, error } => self.closed(link, error),
             Event::Heard { announcement, routes, vouched } => self.heard(announcement, &routes, vouched),
             Event::Tick => {}
@@ -302,6 +326,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Event::Forget { peer } => return self.forget(peer),
             Event::ForgetAt { address } => return self.forget_at(address),
             Event::Expel { peer } => return self.expel(peer),
+            Event::Send { peer, messages } => return self.send(peer, &messages),
+            Event::SendAll { message } => return self.send_all(&message),
+            Event::Took { peer, lane, serial } => return self.took(peer, lane, serial),
+            Event::Collect { peer } => return self.collect_reports(peer),
             Event::Leave => self.leave(),
         }
         Answer::Done
@@ -373,7 +401,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                     self.dial_ran_out(slot);
                 }
             }
-            Phase::Admitted => self.fire_pulse(slot),
+            Phase::Admitted => {
+                if !self.fire_pulse(slot) {
+                    return;
+                }
+            }
             Phase::Draining { reason, .. } => self.drained_in_vain(slot, reason),
             Phase::Ended { .. } => {}
         }
@@ -408,6 +440,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let chosen = self.settle(slot);
         self.publish(slot, chosen);
         self.pursue(slot);
+        if self.peers.get(slot).is_some_and(|peer| peer.has_outgoing) {
+            self.owe_data(slot);
+        }
+        self.set_timer(slot);
+    }
+
+    /// Sets the time to look at a peer again, if it is earlier than the one that is set.
+    pub(crate) fn set_timer(&mut self, slot: Slot) {
         if let Some(at) = self.outlook().deadline(slot) {
             let placed = self.peer_timers.lower(slot, at);
             debug_assert!(placed.is_ok(), "the table of timers has a place for every peer");
@@ -522,6 +562,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         self.serial += 1;
         let link = self.links.get_mut(slot)?;
         link.id = id;
+        self.lines.reset(slot);
         Some(slot)
     }
 

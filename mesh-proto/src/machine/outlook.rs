@@ -42,10 +42,13 @@ impl<'m, S: Storage, R: Rules> Outlook<'m, S, R> {
         let peer = self.peers.get(slot)?;
         let survey = self.survey(slot);
         if let Some(attempt) = peer.redial.attempt {
-            let more = survey.under_way < ABREAST && peer.candidates.has_next(attempt.worst);
-            return (more && !self.waiting.contains(self.peers, slot)).then_some(attempt.next_at);
+            let has_next = peer.candidates.has_next(attempt.worst);
+            let more = survey.under_way < ABREAST && has_next && !self.waiting.contains(self.peers, slot);
+            // A dial that found no place in the table of links leaves nothing behind that would end the attempt.
+            let over = survey.under_way == 0 && !has_next;
+            return (more || over).then_some(attempt.next_at);
         }
-        let wanted = peer.kept_here || peer.session || peer.redial.asked.is_some();
+        let wanted = peer.kept_here || peer.session || peer.has_outgoing || peer.redial.asked.is_some();
         (wanted && !self.leaving && self.attempt_helps(slot, &survey)).then_some(peer.redial.not_before)
     }
 
@@ -80,10 +83,15 @@ impl<'m, S: Storage, R: Rules> Outlook<'m, S, R> {
         survey
     }
 
-    /// When a session without a link ends by itself: after a long pause, if neither side keeps it.
+    /// When a session without a link ends by itself, or the wait for one: after a long pause, if neither side keeps it.
     pub(crate) fn session_ends_at(&self, slot: Slot) -> Option<Instant> {
         let peer = self.peers.get(slot)?;
-        let held = peer.kept_here || peer.kept_there || !peer.session;
+        if !peer.session {
+            // Messages wait for a session to begin as long as for one to go on.
+            let waits = peer.has_outgoing && !peer.kept_here;
+            return waits.then(|| peer.used.after(self.config.pause_first));
+        }
+        let held = peer.kept_here || peer.kept_there;
         peer.away_since.filter(|_| !held).map(|since| since.after(self.config.pause_first))
     }
 
@@ -91,7 +99,7 @@ impl<'m, S: Storage, R: Rules> Outlook<'m, S, R> {
     pub(crate) fn idle_at(&self, slot: Slot) -> Option<Instant> {
         let peer = self.peers.get(slot)?;
         let after = self.config.idle_after?;
-        let held = peer.kept_here || peer.kept_there || !peer.session;
+        let held = peer.kept_here || peer.kept_there || peer.has_mail || !peer.session;
         let usable = self.links_of(slot).any(|(_, link)| link.is_usable());
         (!held && usable).then(|| peer.used.after(after))
     }

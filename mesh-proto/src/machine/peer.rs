@@ -37,6 +37,10 @@ pub(crate) struct Peer {
     pub(crate) incarnation: Option<Incarnation>,
     /// Whether a session exists.
     pub(crate) session: bool,
+    /// Whether messages are kept for it, or reports about them.
+    pub(crate) has_mail: bool,
+    /// Whether messages to it are not known to be taken.
+    pub(crate) has_outgoing: bool,
     /// Why the last link, or the session, ended.
     pub(crate) ended: Option<Reason>,
     /// A link that could carry the session ended since the last review, and whether it had been of use.
@@ -81,6 +85,8 @@ pub(crate) struct Peer {
     pub(crate) by_use: Chained,
     /// Its place among those that wait for the dial budget.
     pub(crate) waiting: Chained,
+    /// Its place among those from which something came.
+    pub(crate) mailed: Chained,
 }
 
 /// Who gives way first when the table is full (R17).
@@ -92,7 +98,7 @@ pub(crate) enum Rank {
     Loose,
     /// A session that the peer wishes to keep.
     Wished,
-    /// A session that this side keeps: it holds its place.
+    /// A session that this side keeps, or one with messages: it holds its place.
     Kept,
 }
 
@@ -111,6 +117,9 @@ pub(crate) enum ByUse {}
 /// The peers that wait for the dial budget.
 #[derive(Debug)]
 pub(crate) enum Waiting {}
+/// The peers from which something came that is to be handed out.
+#[derive(Debug)]
+pub(crate) enum Mailed {}
 
 impl Peer {
     pub(crate) fn new(id: Option<NodeId>, now: Instant) -> Self {
@@ -121,6 +130,8 @@ impl Peer {
             kept_there: false,
             incarnation: None,
             session: false,
+            has_mail: false,
+            has_outgoing: false,
             ended: None,
             lost_carrier: None,
             unsettled: false,
@@ -143,12 +154,13 @@ impl Peer {
             by_change: Chained::default(),
             by_use: Chained::default(),
             waiting: Chained::default(),
+            mailed: Chained::default(),
         }
     }
 
     /// The rank that its wishes and its session give it.
     pub(crate) const fn rank_now(&self) -> Rank {
-        if self.kept_here {
+        if self.kept_here || self.has_mail {
             Rank::Kept
         } else if !self.session {
             Rank::Memory
@@ -184,4 +196,5 @@ linked! {
     ByChange, Peer, by_change;
     ByUse, Peer, by_use;
     Waiting, Peer, waiting;
+    Mailed, Peer, mailed;
 }

@@ -21,6 +21,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.give_way(gives_way);
         }
         let slot = self.peers.insert(Peer::new(id, self.clock)).ok()?;
+        let birth = self.draw_birth();
+        self.mail.reset(slot);
+        if let Some(mail) = self.mail.get_mut(slot) {
+            mail.birth = birth;
+        }
         if let Some(id) = id {
             let placed = self.by_id.insert(id.prefix(), slot);
             debug_assert!(placed.is_ok(), "the index has a place for every peer");
@@ -82,6 +87,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
         self.by_change.remove(&mut self.peers, slot);
         self.waiting.remove(&mut self.peers, slot);
+        self.mailed.remove(&mut self.peers, slot);
         self.peer_timers.remove(slot);
         self.peers.remove(slot);
         // A reader that has not read of it yet is told that it missed a change.

@@ -24,13 +24,17 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// | | lost | those links end, and are noted |
     /// | | noted | those losses are told no more |
     /// | | doubted, cleared | the link carries nothing, or something again |
+    /// | | data | the next piece is taken, an older one ignored |
+    /// | | marks | what they cover is not sent again, or needed no more |
     /// | | close | answered; the link ends |
     /// | draining | close | the link ends |
     /// | | any other | dropped: the close was the last word |
     /// | any other pair | | protocol error: the link ends, and nothing else |
-    pub(crate) fn frame(&mut self, id: LinkId, frame: &Frame) {
-        let Some(slot) = self.place_of(id) else { return };
-        let Some(link) = self.links.get(slot) else { return };
+    ///
+    /// Gives the peer that data came from: what becomes of that is seen to once for all frames of an event.
+    pub(crate) fn frame(&mut self, id: LinkId, frame: &Frame<'_>) -> Option<Slot> {
+        let slot = self.place_of(id)?;
+        let link = self.links.get(slot)?;
         let (peer, doubted) = (link.peer, link.doubted_here);
         match (link.phase, link.side, frame) {
             (Phase::Proven { .. }, Side::Accepted, Frame::Hello(hello)) => self.hello_read(slot, hello),
@@ -49,6 +53,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 self.protocol_error(slot)
             }
             (Phase::Admitted, _, Frame::Close(reason)) => self.close_read(slot, *reason),
+            (Phase::Admitted, _, Frame::Data(piece)) => {
+                self.hear(slot);
+                return peer.filter(|peer| self.data_read(slot, *peer, piece));
+            }
             (Phase::Admitted, _, frame) => {
                 self.hear(slot);
                 self.read_admitted(slot, frame, doubted);
@@ -74,9 +82,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 self.protocol_error(slot)
             }
         }
+        None
     }
 
-    fn read_admitted(&mut self, slot: Slot, frame: &Frame, in_doubt: bool) {
+    fn read_admitted(&mut self, slot: Slot, frame: &Frame<'_>, in_doubt: bool) {
         let now = self.clock;
         let Some(link) = self.links.get_mut(slot) else { return };
         let peer = link.peer;
@@ -106,7 +115,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
             Frame::Doubted => self.doubted(slot),
             Frame::Cleared => self.cleared(slot),
-            Frame::Hello(_) | Frame::Welcome(_) | Frame::Refused(_) | Frame::Close(_) => {}
+            Frame::Marks(marks) => {
+                if let Some(peer) = peer {
+                    self.marks_read(slot, peer, marks);
+                }
+            }
+            Frame::Hello(_) | Frame::Welcome(_) | Frame::Refused(_) | Frame::Data(_) | Frame::Close(_) => {}
         }
     }
 
@@ -143,7 +157,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// The weakened rule reads what was not proven: whoever is named in a hello is believed to be there anew, and
     /// whoever is named in a close to have left.
-    fn read_unproven(&mut self, frame: &Frame) {
+    fn read_unproven(&mut self, frame: &Frame<'_>) {
         let reason = match frame {
             Frame::Hello(_) | Frame::Welcome(_) => Reason::Superseded,
             Frame::Close(reason) => *reason,
@@ -153,7 +167,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             | Frame::Lost(_)
             | Frame::Noted(_)
             | Frame::Doubted
-            | Frame::Cleared => return,
+            | Frame::Cleared
+            | Frame::Data(_)
+            | Frame::Marks(_) => return,
         };
         if let Some(peer) = self.by_change.tail() {
             self.end_links(peer, reason, How::Cut);
@@ -163,7 +179,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     }
 
     /// The weakened rule believes whoever is proven, let in or not.
-    fn read_unadmitted(&mut self, slot: Slot, frame: &Frame) {
+    fn read_unadmitted(&mut self, slot: Slot, frame: &Frame<'_>) {
         let proof = self.links.get(slot).and_then(|link| link.proof);
         let Some(peer) = proof.and_then(|proof| self.find(&proof.peer)) else { return };
         if let Frame::Lost(losses) = frame {

@@ -29,6 +29,12 @@ pub struct Stats {
     pub incoming_too_fast: u64,
     /// Links for which the table had no room.
     pub no_room_for_link: u64,
+    /// Pieces that went out again, on another link than at first.
+    pub resent: u64,
+    /// Pieces that had come before.
+    pub duplicates: u64,
+    /// Messages that were not taken, and of which nobody wanted to hear.
+    pub undelivered: u64,
     /// Announcements sent.
     pub announced: u64,
     /// Answers to announcements sent.

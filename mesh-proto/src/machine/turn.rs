@@ -8,6 +8,7 @@ use crate::action::Action;
 use crate::announcement::{Announcement, AnnouncementKind, Audience, Cause};
 use crate::frame::{Frame, Hello, Losses, Tags, Welcome};
 use crate::id::LinkId;
+use crate::machine::mail::Greeting;
 use crate::machine::{Link, Mesh};
 use crate::rules::Rules;
 use crate::storage::{Slot, Storage};
@@ -73,6 +74,13 @@ pub enum Answer {
     Done,
     /// The accepted stream has this name from now on.
     Link(LinkId),
+    /// Messages were taken in, from the first on.
+    Sent {
+        /// How many. For a message to all: by how many peers.
+        queued: u32,
+        /// Why the next one was not; those behind it were not looked at.
+        stopped: Option<Unable>,
+    },
     /// What was asked for cannot be done; nothing has changed.
     Unable(Unable),
 }
@@ -98,6 +106,13 @@ pub enum Unable {
     OwnSelf,
     /// The node leaves.
     Leaving,
+    /// The window is full: [`Action::Roomy`] tells when there is room again.
+    NoRoom,
+    /// The message is larger than this node sends.
+    TooLarge {
+        /// The largest that it does.
+        limit: u32,
+    },
 }
 
 impl fmt::Display for Unable {
@@ -114,6 +129,10 @@ impl fmt::Display for Unable {
             Self::Unknown => f.write_str("no such peer is known"),
             Self::OwnSelf => f.write_str("that is this node itself"),
             Self::Leaving => f.write_str("the node is leaving"),
+            Self::NoRoom => f.write_str("the window of this peer is full: wait until there is room"),
+            Self::TooLarge { limit } => {
+                write!(f, "the message is larger than {limit} bytes: split it or raise the limit")
+            }
         }
     }
 }
@@ -128,7 +147,7 @@ impl Answer {
         match self {
             Self::Link(link) => Ok(link),
             Self::Unable(why) => Err(why),
-            Self::Done => Err(Unable::Unknown),
+            Self::Done | Self::Sent { .. } => Err(Unable::Unknown),
         }
     }
 }
@@ -177,6 +196,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             let announcement = self.announcement(AnnouncementKind::Answer);
             perform(Action::Announce { to: Audience::One(to), announcement, cause: Cause::Answer });
         }
+        self.drain_mail(perform);
         while let Some(slot) = self.ready.head() {
             while self.perform_one(slot, perform) {}
             self.ready.remove(&mut self.links, slot);
@@ -222,6 +242,15 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Frame::Pong { nonce }
         } else if core::mem::take(&mut owes.ping) {
             Frame::Ping { nonce: link.pulse.as_ref().map_or(0, crate::machine::Pulse::newest) }
+        } else if core::mem::take(&mut owes.marks) {
+            let Some(marks) = self.marks_owed(slot) else { return true };
+            Frame::Marks(marks)
+        } else if owes.data {
+            let sent = self.send_piece(slot, perform);
+            if let (false, Some(link)) = (sent, self.links.get_mut(slot)) {
+                link.owes.data = false;
+            }
+            return true;
         } else if let Some(reason) = owes.close.take() {
             Frame::Close(reason)
         } else if let Some(reason) = owes.end.take() {
@@ -237,7 +266,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     }
 
     /// What this node says of itself at the beginning of a link.
-    fn hello(&self, slot: Slot) -> Hello {
+    fn hello(&mut self, slot: Slot) -> Hello {
+        let Greeting { birth, meant, marks, takes } = self.greeting(slot);
         let link = self.links.get(slot);
         let peer = link.and_then(|link| self.peers.get(link.peer?));
         Hello {
@@ -246,6 +276,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             class: link.map(|link| link.class).unwrap_or_default(),
             keep: peer.is_some_and(|peer| peer.kept_here),
             lost: peer.map_or_else(Losses::new, |peer| self.losses_to_tell(peer)),
+            birth,
+            meant,
+            marks,
+            takes,
         }
     }
 

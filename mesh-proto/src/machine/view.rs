@@ -16,11 +16,13 @@ use crate::machine::announcing::Announcing;
 use crate::machine::candidates::{Candidate, Candidates};
 use crate::machine::dialing::{Attempt, Budget, Redial};
 use crate::machine::link::{Link, Owes, Phase};
+use crate::machine::mail::{Greeting, Line, Mail, Receiving};
 use crate::machine::peer::{Peer, Rank};
 use crate::machine::pulse::Pulse;
+use crate::message::Lane;
 use crate::reason::Reason;
 use crate::rules::{Clause, Rules};
-use crate::storage::{Slot, Storage};
+use crate::storage::{Parcels, Slot, Storage};
 use crate::time::{Instant, micros};
 
 /// Names that do not tell in which order things came about.
@@ -121,6 +123,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             pinged: _,
             peers,
             links,
+            mail: _,
+            lines: _,
             // Both are read off the peers.
             by_id: _,
             by_address: _,
@@ -135,8 +139,13 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             by_change: _,
             by_use,
             waiting,
+            // Empty after a drain.
+            mailed: _,
             // A name, and a count.
             serial: _,
+            births,
+            // A name.
+            delivered: _,
             version: _,
             budget,
             // The limit is out of reach.
@@ -164,6 +173,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             None => row.put(NONE),
         }
         row.flag(*leaving);
+        row.put(*births);
         row.put(u64::from(*hinted_peers));
         row.put(digest(own_addresses));
         row.put(half_open.len() as u64);
@@ -229,6 +239,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             kept_there,
             incarnation,
             session,
+            // Both are read off the mail.
+            has_mail: _,
+            has_outgoing: _,
             // Told, and nothing more.
             ended: _,
             lost_carrier,
@@ -257,6 +270,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             // Told by the chains.
             by_use: _,
             waiting: _,
+            mailed: _,
         } = peer;
         row.put(slot.index() as u64);
         row.put(id.map_or(NONE, |id| id.prefix()));
@@ -304,6 +318,17 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
         row.time_if_any(*hint_used);
         row.put(*rank as u64);
+        if let Some(mail) = self.mail.get(slot) {
+            view_mail(mail, names, row);
+        }
+        if peer.has_mail {
+            // Which link carries it is a matter of their order.
+            let mut usable: Vec<_> = self.links_of(slot).filter(|(_, link)| link.is_usable()).collect();
+            usable.sort_unstable_by_key(|(_, link)| link.order);
+            for (_, link) in usable {
+                row.put(names.link(link.id));
+            }
+        }
     }
 
     /// Whether the links of a peer are compared. While they are not, it counts neither in which order they came nor
@@ -434,12 +459,69 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             lost,
             pong: _,
             ping: _,
+            marks: _,
+            data: _,
             close: _,
             end: _,
         } = owes;
         // Nothing after a drain, but for losses that wait until the link is let in.
         row.flag(*lost);
         row.flag(link.is_ready());
+        let (here, there) = (self.me, proof.map(|proof| proof.peer));
+        let nothing = Line::default();
+        let line = id.slot().and_then(|slot| self.lines.get(slot)).unwrap_or(&nothing);
+        view_line(line, here, there, names, row);
+    }
+}
+
+fn view_line(line: &Line, here: NodeId, there: Option<NodeId>, names: &mut impl Names, row: &mut Row<'_>) {
+    let Line { room, birth, meant, told, heard, greeting } = line;
+    row.put(u64::from(*room));
+    row.put(*birth);
+    row.put(there.zip(*meant).map_or(NONE, |(there, (run, _))| names.run(there, run)));
+    row.put(digest(&meant.map(|(_, birth)| birth)));
+    row.put(digest(&(told, heard)));
+    if let Some(Greeting { birth, meant, marks, takes }) = greeting {
+        row.put(meant.map_or(NONE, |(run, _)| names.run(here, run)));
+        row.put(digest(&(birth, meant.map(|(_, birth)| birth), marks, takes)));
+    }
+}
+
+fn view_mail<S: Storage>(mail: &Mail<S>, names: &mut impl Names, row: &mut Row<'_>) {
+    let Mail {
+        birth,
+        birth_there,
+        takes,
+        open,
+        out,
+        sending,
+        kept,
+        flight,
+        given,
+        receiving,
+        untaken,
+        left,
+        settled,
+        reports,
+        carrier,
+        wants_room,
+        roomy,
+    } = mail;
+    row.put(*birth);
+    row.put(birth_there.unwrap_or(NONE));
+    row.put(carrier.map_or(NONE, |carrier| names.link(carrier)));
+    row.put(digest(&(takes, open, sending, kept, flight)));
+    row.put(digest(&(untaken, left, wants_room, roomy, settled.len(), reports.len())));
+    for lane in Lane::ALL {
+        let Receiving { received, taken, old, handed } = receiving.of(lane);
+        row.put(digest(&(received, taken, old, handed)));
+        for at in 0..out.len(lane) {
+            row.put(digest(&out.header(lane, at)));
+        }
+        for at in 0..given.len(lane) {
+            // Serial numbers are names: what counts is whether it was handed out.
+            row.put(given.header(lane, at).map_or(NONE, |given| u64::from(given.len)));
+        }
     }
 }
 

@@ -155,7 +155,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     }
 
     /// The place of a peer that the caller wants something with, made if need be.
-    fn wanted(&mut self, id: NodeId) -> Result<Slot, Unable> {
+    pub(crate) fn wanted(&mut self, id: NodeId) -> Result<Slot, Unable> {
         if self.leaving {
             return Err(Unable::Leaving);
         }

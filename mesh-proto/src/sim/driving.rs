@@ -6,15 +6,17 @@ use core::net::SocketAddr;
 use crate::announcement::{Announcement, Audience, Vouched};
 use crate::event::{Batch, Event, Route, Routes};
 use crate::frame::{Frame, PathClass};
-use crate::id::LinkId;
+use crate::id::{LinkId, NodeId};
 use crate::machine::{Answer, Unable};
+use crate::message::{Message, Outcome};
 use crate::reason::SystemError;
 use crate::rules::Rules;
-use crate::sim::node::Life;
+use crate::sim::node::{Life, Received};
 use crate::sim::stream::{At, State, Stream, StreamEnd};
 use crate::sim::{Job, NodeName, StreamName, What, World};
 use crate::storage::Storage;
 use crate::time::Wait;
+use crate::trace::Delivered;
 
 impl<S: Storage, R: Rules> World<S, R> {
     /// Tells a node something, now.
@@ -46,6 +48,22 @@ impl<S: Storage, R: Rules> World<S, R> {
         self.tell(a, Event::Seek { peer, routes })
     }
 
+    /// Tells `a` to send this to `b`.
+    pub fn post(&mut self, a: NodeName, b: NodeName, message: Message<'static>) -> Answer {
+        let peer = self.id(b);
+        self.tell(a, Event::Send { peer, messages: Vec::from([message]).into() })
+    }
+
+    /// The messages that a node was handed since this was called last.
+    pub fn take_inbox(&mut self, n: NodeName) -> Vec<Received> {
+        core::mem::take(&mut self.nodes[n.0].inbox)
+    }
+
+    /// What became of messages, as a node was told since this was called last: to whom, under which token, and what.
+    pub fn take_settled(&mut self, n: NodeName) -> Vec<(NodeId, u64, Outcome)> {
+        core::mem::take(&mut self.nodes[n.0].settled)
+    }
+
     /// The one direct way to where a node is.
     #[must_use]
     pub fn routes_to(&self, n: NodeName) -> Routes {
@@ -57,7 +75,7 @@ impl<S: Storage, R: Rules> World<S, R> {
     /// # Panics
     ///
     /// If the node does not run, or never had a name for this stream.
-    pub fn inject(&mut self, n: NodeName, stream: StreamName, frame: Frame) {
+    pub fn inject(&mut self, n: NodeName, stream: StreamName, frame: Frame<'static>) {
         let link = self.links_at(n, stream).next();
         let Some(link) = link else { self.fail(format_args!("{n} has no name for {stream}")) };
         let frames = Vec::from([frame]).into();
@@ -152,8 +170,16 @@ impl<S: Storage, R: Rules> World<S, R> {
                 None => self.fail(format_args!("n{n} closes link {link}, which it does not have")),
             },
             What::Announces { to, announcement, .. } => self.send_announcement(n, *to, *announcement),
+            What::Delivers { peer, message } => {
+                let Delivered { lane, serial: _, body } = message.clone();
+                self.nodes[n].inbox.push(Received { from: *peer, lane, body });
+            }
+            What::Settles { peer, token, outcome } => {
+                self.nodes[n].settled.push((*peer, *token, *outcome));
+            }
             What::Told(_)
             | What::Unable(_)
+            | What::Roomy { .. }
             | What::News(_)
             | What::Started(_)
             | What::Stopped(_)

@@ -3,15 +3,17 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::action::Action;
+use crate::action::{Action, Delivery};
 use crate::announcement::{Announcement, Audience, Cause};
 use crate::event::{Event, Route};
 use crate::frame::Frame;
 use crate::id::{Incarnation, LinkId, NodeId};
 use crate::machine::Unable;
+use crate::message::Outcome;
 use crate::news::PeerView;
 use crate::reason::Reason;
 use crate::sim::{NodeName, Stop, StreamName};
+use crate::trace::Delivered;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +47,7 @@ pub enum What {
         /// On which link.
         link: LinkId,
         /// The frame.
-        frame: Frame,
+        frame: Frame<'static>,
     },
     /// It ordered a link to be closed.
     Closes {
@@ -62,6 +64,27 @@ pub enum What {
         announcement: Announcement,
         /// Why.
         cause: Cause,
+    },
+    /// It handed out a message.
+    Delivers {
+        /// Who sent it.
+        peer: NodeId,
+        /// The message.
+        message: Delivered,
+    },
+    /// It told what became of a message.
+    Settles {
+        /// To whom it was sent.
+        peer: NodeId,
+        /// The sender's own name for it.
+        token: u64,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// It told that there is room again for messages to this peer.
+    Roomy {
+        /// The peer.
+        peer: NodeId,
     },
     /// Its news told this.
     News(PeerView),
@@ -85,9 +108,15 @@ impl What {
     pub(super) fn ordered(action: Action<'_>) -> Self {
         match action {
             Action::Dial { link, route, expected } => Self::Dials { link, route, expected },
-            Action::Send { link, frame } => Self::Sends { link, frame: frame.clone() },
+            Action::Send { link, frame } => Self::Sends { link, frame: frame.clone().into_owned() },
             Action::Close { link, reason } => Self::Closes { link, reason },
             Action::Announce { to, announcement, cause } => Self::Announces { to, announcement, cause },
+            Action::Deliver { peer, message: Delivery { lane, serial, body } } => {
+                let body = body.clone().into_owned();
+                Self::Delivers { peer, message: Delivered { lane, serial, body } }
+            }
+            Action::Settled { peer, token, outcome } => Self::Settles { peer, token, outcome },
+            Action::Roomy { peer } => Self::Roomy { peer },
         }
     }
 }
@@ -111,6 +140,11 @@ impl fmt::Display for Happening {
                 | Event::Forget { .. }
                 | Event::ForgetAt { .. }
                 | Event::Expel { .. }
+                | Event::Room { .. }
+                | Event::Send { .. }
+                | Event::SendAll { .. }
+                | Event::Took { .. }
+                | Event::Collect { .. }
                 | Event::Leave => write!(f, "< {event:?}"),
             },
             What::Unable(why) => write!(f, "> unable: {why}"),
@@ -120,6 +154,11 @@ impl fmt::Display for Happening {
             What::Announces { to, announcement, cause } => {
                 write!(f, "> announce {:?} to {to:?}: {cause:?}", announcement.kind)
             }
+            What::Delivers { peer, message } => {
+                write!(f, "> from {peer:?} {:?} {}: {:?}", message.lane, message.serial, message.body)
+            }
+            What::Settles { peer, token, outcome } => write!(f, "> to {peer:?} {token}: {outcome}"),
+            What::Roomy { peer } => write!(f, "> room for {peer:?}"),
             What::News(view) => write!(
                 f,
                 "= {:?} {:?} kept here {} there {} conflict {}",

@@ -107,6 +107,7 @@
 mod check;
 mod driving;
 mod faults;
+mod ledger;
 mod log;
 mod look;
 mod network;
@@ -127,9 +128,10 @@ use core::time::Duration;
 #[doc(inline)]
 pub use crate::__check as check;
 pub use faults::{Direction, End};
+pub use ledger::Ledger;
 pub use log::{Happening, What};
 pub use look::{LinkEnd, LinkInfo};
-pub use node::{NodeName, Start, Stop};
+pub use node::{NodeName, Received, Start, Stop};
 pub use running::TimedOut;
 pub use stream::StreamName;
 
@@ -313,6 +315,8 @@ impl<S: Storage, R: Rules> World<S, R> {
             next_delay: None,
             addresses: 1,
             secret: 0,
+            inbox: Vec::new(),
+            settled: Vec::new(),
         });
         self.parts.push(0);
         self.hosts.insert(address, n);

@@ -8,12 +8,16 @@ use crate::announcement::{Announcement, Vouched};
 use crate::event::{Event, Proof, Route};
 use crate::frame::Frame;
 use crate::id::{LinkId, LinkTag};
+use crate::message::Piece;
 use crate::reason::SystemError;
 use crate::rules::Rules;
 use crate::sim::node::Life;
 use crate::sim::stream::{At, Packet, State, StreamEnd};
 use crate::sim::{Job, NOWHERE, World};
 use crate::storage::Storage;
+
+/// How many bytes of data a system takes ahead of what has arrived.
+const BUFFER: usize = 64 * 1024;
 
 /// When that arrives which was held.
 #[derive(Clone, Copy)]
@@ -42,7 +46,7 @@ impl<S: Storage, R: Rules> World<S, R> {
         LinkTag::new((self.dice.below(1 << 32) << 32) | stream as u64)
     }
 
-    pub(super) fn send_frame(&mut self, n: usize, stream: usize, at: At, frame: Frame) {
+    pub(super) fn send_frame(&mut self, n: usize, stream: usize, at: At, frame: Frame<'static>) {
         let end = self.streams[stream].end_mut(at);
         let packet = if at == At::Dialer && !core::mem::replace(&mut end.greeted, true) {
             Packet::Third { key: self.nodes[n].id, hello: frame }
@@ -159,7 +163,13 @@ impl<S: Storage, R: Rules> World<S, R> {
                         self.send(stream, to.other(), Packet::End(SystemError::Reset));
                     }
                 }
-                State::Open => self.buffer(stream, to, packet),
+                State::Open => {
+                    let data = matches!(packet, Packet::Frame(Frame::Data(_)));
+                    self.buffer(stream, to, packet);
+                    if data {
+                        self.give_room(stream, to.other());
+                    }
+                }
             }
         }
         let one = &mut self.streams[stream];
@@ -241,6 +251,7 @@ impl<S: Storage, R: Rules> World<S, R> {
                 Ok(link) => {
                     self.streams[stream].end_mut(at).link = Some(link);
                     self.nodes[n].by_link.insert(link, (stream, at));
+                    self.give_room(stream, at);
                 }
                 Err(_) => self.hang_up(stream, at, SystemError::Reset),
             }
@@ -259,6 +270,7 @@ impl<S: Storage, R: Rules> World<S, R> {
                 if self.streams[stream].end(at).state == State::Open {
                     let secret = self.nodes[n].secret;
                     self.send(stream, at.other(), Packet::First { secret });
+                    self.give_room(stream, at);
                 }
             }
             Packet::First { secret } if secret == self.nodes[n].secret => {
@@ -287,8 +299,30 @@ impl<S: Storage, R: Rules> World<S, R> {
         }
     }
 
+    /// What the system at an end can take, it tells: no more lies on the way than its buffer holds.
+    fn give_room(&mut self, stream: usize, at: At) {
+        let one = &self.streams[stream];
+        let end = one.end(at);
+        let (Some(n), Some(link), State::Open) = (end.node, end.link, end.state) else { return };
+        let under_way = one.end(at.other()).inbound.iter().map(|(_, packet)| match packet {
+            Packet::Frame(Frame::Data(piece)) => piece.body.len() + Piece::OVERHEAD as usize,
+            Packet::Open
+            | Packet::Opened
+            | Packet::Accept
+            | Packet::First { .. }
+            | Packet::Second { .. }
+            | Packet::Third { .. }
+            | Packet::Frame(_)
+            | Packet::End(_) => 0,
+        });
+        let room = BUFFER.saturating_sub(under_way.sum());
+        if self.nodes[n].life == Life::Running && room >= BUFFER / 2 {
+            self.step(n, Event::Room { link, bytes: u32::try_from(room).unwrap_or(u32::MAX) });
+        }
+    }
+
     /// Takes a frame and all that lie behind it in one event.
-    fn take_frames(&mut self, n: usize, stream: usize, at: At, first: Frame) {
+    fn take_frames(&mut self, n: usize, stream: usize, at: At, first: Frame<'static>) {
         let end = self.streams[stream].end_mut(at);
         let Some(link) = end.link.filter(|_| end.state == State::Open) else { return };
         let mut frames = Vec::from([first]);

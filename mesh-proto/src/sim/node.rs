@@ -7,10 +7,12 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::announcement::{Announcement, Vouched};
+use crate::body::Body;
 use crate::config::Config;
 use crate::event::Routes;
 use crate::id::{LinkId, NodeId};
 use crate::machine::Mesh;
+use crate::message::{Lane, Outcome};
 use crate::news::{Cursor, Standing};
 use crate::rules::Rules;
 use crate::sim::stream::At;
@@ -103,6 +105,21 @@ pub(super) struct Node<S: Storage, R: Rules> {
     pub(super) addresses: u8,
     /// The secret of the mesh that it believes to be in.
     pub(super) secret: u64,
+    /// The messages that it was handed.
+    pub(super) inbox: Vec<Received>,
+    /// What became of messages that it sent.
+    pub(super) settled: Vec<(NodeId, u64, Outcome)>,
+}
+
+/// A message that a node was handed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Received {
+    /// Who sent it.
+    pub from: NodeId,
+    /// On which lane.
+    pub lane: Lane,
+    /// What it says.
+    pub body: Body<'static>,
 }
 
 impl<S: Storage, R: Rules> Node<S, R> {

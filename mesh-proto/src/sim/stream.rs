@@ -150,10 +150,10 @@ pub(super) enum Packet {
         /// Who.
         key: NodeId,
         /// The hello.
-        hello: Frame,
+        hello: Frame<'static>,
     },
     /// A frame on the channel.
-    Frame(Frame),
+    Frame(Frame<'static>),
     /// The end of the stream, for this reason.
     End(SystemError),
 }

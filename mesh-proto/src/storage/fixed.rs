@@ -4,23 +4,34 @@ use core::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Array, Full, Index, Plain, Slot, Storage, sealed};
+use super::{Array, FixedParcels, Full, Index, Plain, Slot, Storage, sealed};
 
-/// Storage for at most `PEERS` peers and `LINKS` links, inside the machine itself; it needs no allocator.
+/// Storage for at most `PEERS` peers and `LINKS` links, inside the machine itself; it needs no allocator. For each peer
+/// there is room for `MESSAGES` messages with `BYTES` bytes in all, each way.
 ///
 /// A name for types only: there is no value of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fixed<const PEERS: usize, const LINKS: usize> {}
+pub enum Fixed<const PEERS: usize, const LINKS: usize, const BYTES: usize = 1024, const MESSAGES: usize = 16>
+{}
 
-impl<const PEERS: usize, const LINKS: usize> sealed::Sealed for Fixed<PEERS, LINKS> {}
+impl<const PEERS: usize, const LINKS: usize, const BYTES: usize, const MESSAGES: usize> sealed::Sealed
+    for Fixed<PEERS, LINKS, BYTES, MESSAGES>
+{
+}
 
-impl<const PEERS: usize, const LINKS: usize> Storage for Fixed<PEERS, LINKS> {
+impl<const PEERS: usize, const LINKS: usize, const BYTES: usize, const MESSAGES: usize> Storage
+    for Fixed<PEERS, LINKS, BYTES, MESSAGES>
+{
     type Peers<T: Plain> = heapless::Vec<T, PEERS>;
     type Links<T: Plain> = heapless::Vec<T, LINKS>;
     type Index = FixedIndex<PEERS>;
+    type Parcels<H: Plain> = FixedParcels<H, BYTES, MESSAGES>;
+    type Notes<T: Plain> = heapless::Vec<T, MESSAGES>;
 
     const PEERS: Option<usize> = Some(PEERS);
     const LINKS: Option<usize> = Some(LINKS);
+    const BYTES: Option<usize> = Some(BYTES);
+    const MESSAGES: Option<usize> = Some(MESSAGES);
 }
 
 impl<T: Clone + Debug, const N: usize> Array<T> for heapless::Vec<T, N> {

@@ -9,7 +9,7 @@ use core::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Array, Full, Index, Plain, Slot, Storage, sealed};
+use super::{Array, Full, HeapParcels, Index, Plain, Slot, Storage, sealed};
 
 /// Storage that allocates as it fills, bounded by the configuration only. It keeps what it has allocated.
 ///
@@ -23,9 +23,13 @@ impl Storage for Heap {
     type Peers<T: Plain> = Vec<T>;
     type Links<T: Plain> = Vec<T>;
     type Index = HeapIndex;
+    type Parcels<H: Plain> = HeapParcels<H>;
+    type Notes<T: Plain> = Vec<T>;
 
     const PEERS: Option<usize> = None;
     const LINKS: Option<usize> = None;
+    const BYTES: Option<usize> = None;
+    const MESSAGES: Option<usize> = None;
 }
 
 impl<T: Clone + Debug> Array<T> for Vec<T> {

@@ -5,10 +5,15 @@
 //! printed and (de)serialised as a whole. Data that was restored is not checked for consistency: a state that never
 //! was gives wrong answers, but no operation panics or fails to end on it.
 
+mod beside;
 mod chain;
 mod fixed;
 #[cfg(feature = "alloc")]
 mod heap;
+mod parcels;
+mod parcels_fixed;
+#[cfg(feature = "alloc")]
+mod parcels_heap;
 mod slab;
 mod timers;
 
@@ -19,10 +24,15 @@ use core::ops::{Deref, DerefMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use beside::Beside;
 pub use chain::{Chain, Chained, Linked};
 pub use fixed::{Fixed, FixedIndex};
 #[cfg(feature = "alloc")]
 pub use heap::{Heap, HeapIndex};
+pub use parcels::Parcels;
+pub use parcels_fixed::FixedParcels;
+#[cfg(feature = "alloc")]
+pub use parcels_heap::HeapParcels;
 pub use slab::{Entry, Slab};
 pub use timers::{Position, TimerEntry, Timers};
 
@@ -36,11 +46,19 @@ pub trait Storage: sealed::Sealed + Clone + fmt::Debug + 'static {
     type Links<T: Plain>: Array<T> + Serialize + DeserializeOwned;
     /// An index with room for one pair per peer.
     type Index: Index;
+    /// The messages of one direction of one session, each with an `H`.
+    type Parcels<H: Plain>: Parcels<H>;
+    /// An array with room for one `T` per message of one session.
+    type Notes<T: Plain>: Array<T> + Serialize + DeserializeOwned;
 
     /// How many peers fit; `None` when the type sets no bound and only the configuration does.
     const PEERS: Option<usize>;
     /// How many links fit; `None` when the type sets no bound and only the configuration does.
     const LINKS: Option<usize>;
+    /// How many bytes of messages fit for one session each way; `None` when the type sets no bound.
+    const BYTES: Option<usize>;
+    /// How many messages fit for one session each way; `None` when the type sets no bound.
+    const MESSAGES: Option<usize>;
 }
 
 /// What a table may hold: plain data.

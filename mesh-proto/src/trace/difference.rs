@@ -165,3 +165,73 @@ impl fmt::Display for Maybe<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Unable;
+    use crate::time::Instant;
+    use alloc::string::ToString;
+
+    fn told(event: Event<'static>) -> Option<(Now, Event<'static>)> {
+        Some((Now::single(Instant::from_micros(1_500_000)), event))
+    }
+
+    #[test]
+    fn each_difference_is_a_sentence() {
+        let expected = Wait::Until(Instant::from_micros(2_000_000));
+        let got = Answer::Unable(Unable::LinksFull);
+        for (told, differs, words) in [
+            (
+                told(Event::Tick),
+                Differs::Wait { expected, got: Wait::Forever },
+                "event 7 (at 1.500000s: Tick), wait: expected Until(2.000000s), got Forever",
+            ),
+            (
+                told(Event::Leave),
+                Differs::Answer { expected: Answer::Done, got },
+                "event 7 (at 1.500000s: Leave), answer: expected Done, got Unable(LinksFull)",
+            ),
+            (
+                None,
+                Differs::Action { nth: 2, expected: None, got: None },
+                "event 7, action 2: expected none, got none",
+            ),
+            (
+                None,
+                Differs::State { byte: 9 },
+                "event 7: the state before it differs from the snapshot, first in byte 9",
+            ),
+        ] {
+            let difference = Difference { event: 7, told, differs };
+            assert_eq!(difference.to_string(), words);
+            assert_eq!(Unreplayable::Different(Box::new(difference)).to_string(), words);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_replayed_says_what_to_do() {
+        let no_room = ConfigError::Capacity { name: "peers", asked: 5, room: 4 };
+        for (error, words) in [
+            (Unreplayable::NotATrace, "this does not begin like a trace"),
+            (Unreplayable::Damaged { at: 12 }, "the trace is damaged behind byte 12"),
+            (Unreplayable::misplaced(12, Kind::Event), "the event at byte 12 is in the wrong place"),
+            (
+                Unreplayable::unreadable(12, Kind::Event),
+                "the event at byte 12 is not damaged, but this build cannot read it: replay with the one that recorded",
+            ),
+            (Unreplayable::OtherRules, "the trace was recorded with other rules"),
+            (
+                Unreplayable::DoesNotFit(no_room),
+                "the configuration asks for 5 peers, the tables of this build hold 4: \
+                 lower the limits or make the tables larger",
+            ),
+        ] {
+            assert_eq!(error.to_string(), words);
+        }
+        let other = Unreplayable::OtherFormat { found: 200 }.to_string();
+        assert!(other.starts_with("the trace has format 200, this build reads format "), "{other}");
+        let other = Unreplayable::OtherBuild { found: String::from("9.9.9") }.to_string();
+        assert!(other.starts_with("the trace was recorded by version 9.9.9, this is "), "{other}");
+    }
+}

@@ -25,8 +25,8 @@
 //! for _ in 0..3 {
 //!     let turn = recorder.handle(&mut mesh, Now::single(clock), Event::Tick);
 //!     let wait = turn.carry_out(|action| match action {
-//!         Action::Dial { .. } | Action::Send { .. } | Action::Close { .. } => unreachable!("there is nobody yet"),
 //!         Action::Announce { .. } => {}
+//!         other => unreachable!("there is nobody yet, and it orders {other:?}"),
 //!     });
 //!     match wait {
 //!         Wait::Until(at) => clock = at,
@@ -57,9 +57,9 @@
 //!
 //! # What is in it
 //!
-//! Ids and addresses of nodes are in a trace. Keys are not: the machine holds none. No event has a payload yet; when
-//! messages pass through the machine, a trace will hold their lengths, not their bytes, for nothing else about them
-//! changes what the machine does. A replay will then deliver messages that are all zero.
+//! Ids and addresses of nodes are in a trace. Keys are not: the machine holds none. Of a message a trace holds the
+//! length, not the bytes, for nothing else about it changes what the machine does. A replay delivers messages that are
+//! all zero.
 //!
 //! # The format
 //!
@@ -82,6 +82,7 @@
 #[cfg(feature = "alloc")]
 mod difference;
 mod format;
+#[cfg(feature = "alloc")]
 mod order;
 #[cfg(feature = "alloc")]
 mod reading;
@@ -92,7 +93,8 @@ mod replay;
 #[cfg(feature = "alloc")]
 pub use difference::{Difference, Differs, Unreplayable};
 pub use format::{FORMAT, MAGIC};
-pub use order::Order;
+#[cfg(feature = "alloc")]
+pub use order::{Delivered, Order};
 pub use recorder::{Recorder, Sink, Stopped, Through, Traced};
 #[cfg(feature = "alloc")]
 pub use replay::{Replay, Report, Segment, Step, replay, segments};

@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
+use crate::action::Delivery;
 use crate::announcement::{Announcement, Audience, Cause};
+use crate::body::Body;
 use crate::event::Route;
 use crate::frame::Frame;
 use crate::id::{LinkId, NodeId};
+use crate::message::{Lane, Outcome};
 use crate::reason::Reason;
 
 /// An [`Action`] that owns its frame: for traces, and for whoever keeps actions.
@@ -27,7 +30,7 @@ pub enum Order {
         /// The link.
         link: LinkId,
         /// The frame.
-        frame: Frame,
+        frame: Frame<'static>,
     },
     /// See [`Action::Close`].
     Close {
@@ -45,12 +48,44 @@ pub enum Order {
         /// Why.
         cause: Cause,
     },
+    /// See [`Action::Deliver`].
+    Deliver {
+        /// Who sent it.
+        peer: NodeId,
+        /// The message.
+        message: Delivered,
+    },
+    /// See [`Action::Settled`].
+    Settled {
+        /// To whom it was sent.
+        peer: NodeId,
+        /// The sender's own name for it.
+        token: u64,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// See [`Action::Roomy`].
+    Roomy {
+        /// The peer.
+        peer: NodeId,
+    },
+}
+
+/// A [`Delivery`](crate::Delivery) that owns its body.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Delivered {
+    /// On which lane.
+    pub lane: Lane,
+    /// Its name for [`Event::Took`](crate::Event::Took).
+    pub serial: u64,
+    /// What it says.
+    pub body: Body<'static>,
 }
 
 impl Order {
     /// The action again.
     #[must_use]
-    pub const fn as_action(&self) -> Action<'_> {
+    pub fn as_action(&self) -> Action<'_> {
         match self {
             Self::Dial { link, route, expected } => {
                 Action::Dial { link: *link, route: *route, expected: *expected }
@@ -60,6 +95,13 @@ impl Order {
             Self::Announce { to, announcement, cause } => {
                 Action::Announce { to: *to, announcement: *announcement, cause: *cause }
             }
+            Self::Deliver { peer, message: Delivered { lane, serial, body } } => {
+                Action::Deliver { peer: *peer, message: Delivery { lane: *lane, serial: *serial, body } }
+            }
+            Self::Settled { peer, token, outcome } => {
+                Action::Settled { peer: *peer, token: *token, outcome: *outcome }
+            }
+            Self::Roomy { peer } => Action::Roomy { peer: *peer },
         }
     }
 }
@@ -68,9 +110,15 @@ impl From<Action<'_>> for Order {
     fn from(action: Action<'_>) -> Self {
         match action {
             Action::Dial { link, route, expected } => Self::Dial { link, route, expected },
-            Action::Send { link, frame } => Self::Send { link, frame: frame.clone() },
+            Action::Send { link, frame } => Self::Send { link, frame: frame.clone().into_owned() },
             Action::Close { link, reason } => Self::Close { link, reason },
             Action::Announce { to, announcement, cause } => Self::Announce { to, announcement, cause },
+            Action::Deliver { peer, message: Delivery { lane, serial, body } } => {
+                let body = body.clone().into_owned();
+                Self::Deliver { peer, message: Delivered { lane, serial, body } }
+            }
+            Action::Settled { peer, token, outcome } => Self::Settled { peer, token, outcome },
+            Action::Roomy { peer } => Self::Roomy { peer },
         }
     }
 }
@@ -98,6 +146,12 @@ mod tests {
             Action::Send { link, frame: &frame },
             Action::Close { link, reason: Reason::Silent },
             Action::Announce { to: Audience::One(route.address), announcement, cause: Cause::Answer },
+            Action::Deliver {
+                peer: NodeId::new([4; 32]),
+                message: Delivery { lane: Lane::Urgent, serial: 9, body: &Body::from(&[0; 3]) },
+            },
+            Action::Settled { peer: NodeId::new([4; 32]), token: 7, outcome: Outcome::NoRoom },
+            Action::Roomy { peer: NodeId::new([4; 32]) },
         ];
         for action in actions {
             let mut bytes = [0; 128];

@@ -15,6 +15,7 @@ use crate::pair::{
     agree, carrying, changes, config, connect, dials, ended, millis, never_away, pair, pair_of, second_link,
     secs, sent,
 };
+use crate::scene::hello;
 
 failures! {
     /// A link is healthy; the same dial arrives again and again. It replaced the incumbent, whose close was taken for a
@@ -173,9 +174,8 @@ fn s13_a_hello_that_answers_a_hello<S: Storage, R: Rules>(rules: R) {
         let hello = Hello {
             incarnation: world.mesh(b).incarnation(),
             detect_within: config().detect_within,
-            class: PathClass::Direct,
             keep: true,
-            lost: Default::default(),
+            ..hello(1)
         };
         let stream = carrying(&world, a, b).expect("they are up");
         world.inject(a, stream, Frame::Hello(hello));

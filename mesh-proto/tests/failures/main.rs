@@ -8,6 +8,7 @@ extern crate alloc;
 mod dead_links;
 mod duplicates;
 mod lost_events;
+mod messages;
 mod pair;
 mod reading;
 mod restarts;

@@ -8,8 +8,8 @@ use mesh_proto::rules::Rules;
 use mesh_proto::sim::{NodeName, StreamName, What, World};
 use mesh_proto::storage::Storage;
 use mesh_proto::{
-    Config, Event, Frame, Hello, Incarnation, Limits, LinkId, LinkTag, Losses, NodeId, PathClass, Proof,
-    Reason, Route, Routes, Standing, Welcome,
+    Config, Event, Frame, Hello, Incarnation, Limits, LinkId, LinkTag, Losses, Marks, NodeId, PathClass,
+    Proof, Reason, Route, Routes, Standing, Takes, Welcome, Window,
 };
 
 pub(crate) const fn secs(seconds: u64) -> Duration {
@@ -79,11 +79,19 @@ pub(crate) fn hello(start: u64) -> Hello {
         class: PathClass::Direct,
         keep: false,
         lost: Losses::new(),
+        birth: 1,
+        meant: None,
+        marks: Marks::default(),
+        takes: Takes {
+            message: 1 << 20,
+            record: 65_519,
+            window: Window { bytes: 4 << 20, messages: 16_384 },
+        },
     }
 }
 
 /// A welcome from there.
-pub(crate) fn welcome(start: u64) -> Frame {
+pub(crate) fn welcome(start: u64) -> Frame<'static> {
     Frame::Welcome(Welcome { hello: hello(start), doubt: false })
 }
 
@@ -92,7 +100,7 @@ pub(crate) fn frames<S: Storage, R: Rules>(
     world: &mut World<S, R>,
     n: NodeName,
     link: LinkId,
-    frames: &[Frame],
+    frames: &[Frame<'static>],
 ) {
     world.tell(n, Event::Frames { link, frames: frames.to_vec().into() });
 }
@@ -134,7 +142,7 @@ pub(crate) fn closes<S: Storage, R: Rules>(
 pub(crate) fn sent<S: Storage, R: Rules>(
     world: &World<S, R>,
     n: NodeName,
-) -> Vec<(Duration, (LinkId, Frame))> {
+) -> Vec<(Duration, (LinkId, Frame<'static>))> {
     of(
         world,
         n,

@@ -4,19 +4,13 @@ use crate::node::*;
 use crate::on_both;
 use alloc::vec::Vec;
 use mesh_proto::{
-    Config, Event, Frame, Hello, Incarnation, Limits, LinkId, Losses, PathClass, Reason, Refusal, Standing,
-    SystemError, Unable, Welcome,
+    Config, Event, Frame, Hello, Incarnation, Instant, Limits, LinkId, Now, PathClass, Reason, Refusal,
+    Standing, SystemError, Unable, Welcome,
 };
 
-fn welcome_to(keep: bool) -> Frame {
-    let hello = Hello {
-        incarnation: run(3, 33),
-        detect_within: secs(10),
-        class: PathClass::Direct,
-        keep,
-        lost: Losses::new(),
-    };
-    Frame::Welcome(Welcome { hello, doubt: false })
+fn welcome_to(keep: bool) -> Frame<'static> {
+    let meant = Some((run(1, 1), 1));
+    Frame::Welcome(Welcome { hello: Hello { keep, meant, ..own_hello() }, doubt: false })
 }
 
 on_both! {
@@ -38,7 +32,7 @@ on_both! {
         let link = *link;
         assert_eq!(node.tell(Event::Connected { link }), []);
         let (_, orders) = node.prove(link, HIGHER);
-        let greeting = Hello { keep: true, ..hello(run(3, 33)) };
+        let greeting = Hello { keep: true, ..own_hello() };
         assert_eq!(orders, [Order::Send(link, Frame::Hello(greeting))]);
         assert_eq!(node.standing(HIGHER), Standing::Down { reason: None });
         assert_eq!(node.welcome(link, run(1, 1)), []);
@@ -77,6 +71,7 @@ on_both! {
         assert_eq!(node.pass(millis(9_999)), []);
         let orders = node.pass(millis(1));
         assert_eq!(orders, [Order::Close(silent, Reason::Silent), Order::Close(proven, Reason::Silent)]);
+        assert_eq!(node.mesh.stats().ended, 2);
         assert_eq!(node.waits(), None);
     }
 
@@ -124,6 +119,24 @@ on_both! {
         assert_eq!(node.mesh.stats().no_room_for_link, 1);
     }
 
+    fn r17_a_table_of_links_that_nobody_drains_is_full_at_last<S>() {
+        let mut node = Node::<S>::new();
+        let now = Now::single(Instant::START.after(node.now));
+        // Every newcomer beyond the half-open room ends another, and the order to close that stays in the table.
+        for host in 1..=20 {
+            let turn = node.mesh.handle(now, Event::Incoming { from: Some(address(host)), class: PathClass::Direct });
+            assert!(turn.answer().link().is_ok(), "link {host} of twenty");
+        }
+        let turn = node.mesh.handle(now, Event::Incoming { from: Some(address(21)), class: PathClass::Direct });
+        assert_eq!(turn.answer().link(), Err(Unable::LinksFull));
+        drop(turn);
+        assert_eq!(node.mesh.stats().no_room_for_link, 1);
+        let orders = node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) });
+        assert_eq!((closes(&orders).len(), dials(&orders).len()), (17, 0));
+        assert_eq!(node.mesh.stats().no_room_for_link, 2);
+        assert_eq!(dials(&node.pass(millis(250))), [1], "a dial without a place is one that failed");
+    }
+
     fn r1_an_ipv6_source_is_its_first_half<S>() {
         let mut node = Node::<S>::new();
         let mut orders = Vec::new();
@@ -160,6 +173,7 @@ on_both! {
         let mut node = Node::<S>::new();
         let (link, _, orders) = node.accept(ME, hello(run(3, 33)));
         assert_eq!(orders, [Order::Send(link, Frame::Refused(Reason::OwnSelf)), Order::Close(link, Reason::OwnSelf)]);
+        assert_eq!((node.mesh.stats().met_self, node.mesh.stats().met_clone), (1, 0));
         let (link, _, orders) = node.accept(ME, hello(run(3, 34)));
         assert_eq!(orders, [Order::Send(link, Frame::Refused(Reason::Conflict)), Order::Close(link, Reason::Conflict)]);
         assert_eq!((node.mesh.stats().met_self, node.mesh.stats().met_clone), (1, 1));
@@ -175,10 +189,24 @@ on_both! {
         assert!(matches!(orders.as_slice(), [Order::Send(_, Frame::Hello(_))]));
         let orders = node.frame(*link, Frame::Refused(Reason::OwnSelf));
         assert_eq!(orders, [Order::Close(*link, Reason::OwnSelf)]);
+        assert_eq!(node.mesh.stats().met_clone, 0);
         assert_eq!(dials(&node.pass(secs(600))), []);
         assert_eq!(node.tell(Event::KeepAt { route: route(7) }), []);
         assert_eq!(node.answer.link(), Err(Unable::OwnSelf));
         assert_eq!(node.tell(Event::Keep { peer: HIGHER, routes: routes(&[7]) }), [], "not for anybody else either");
+    }
+
+    fn r6_a_clone_at_a_peers_address_costs_that_address_only<S>() {
+        let mut node = Node::<S>::new();
+        let orders = node.tell(Event::Keep { peer: HIGHER, routes: routes(&[8, 7]) });
+        let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        node.tell(Event::Connected { link: *link });
+        node.prove(*link, ME);
+        let orders = node.frame(*link, Frame::Refused(Reason::Conflict));
+        assert_eq!(closes(&orders), [(*link, Reason::Conflict)]);
+        assert_eq!(dials(&orders), [7], "the next address at once");
+        assert!(!node.view(HIGHER).conflict, "it has not said so");
+        assert_eq!(node.mesh.stats().met_clone, 1);
     }
 
     fn r6_ones_own_welcome_is_a_protocol_error<S>() {
@@ -250,6 +278,27 @@ on_both! {
         assert!(node.view(LOWER).kept_here && !node.view(HIGHER).kept_here);
     }
 
+    fn r7_a_wish_for_an_address_that_proves_to_be_ones_own_is_lost_and_counted<S>() {
+        let mut node = Node::<S>::new();
+        let orders = node.tell(Event::KeepAt { route: route(7) });
+        let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        node.tell(Event::Connected { link: *link });
+        node.prove(*link, HIGHER);
+        node.welcome(*link, run(1, 1));
+        node.live(secs(11));
+        let orders = node.tell(Event::Closed { link: *link, error: SystemError::Reset });
+        let [Order::Dial(again, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        let orders = node.tell(Event::Keep { peer: LOWEST, routes: routes(&[7]) });
+        let [Order::Dial(other, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        node.tell(Event::Connected { link: *other });
+        node.prove(*other, ME);
+        node.frame(*other, Frame::Refused(Reason::OwnSelf));
+        node.tell(Event::Connected { link: *again });
+        assert_eq!(node.prove(*again, LOWER).1, [Order::Close(*again, Reason::WrongPeer)]);
+        assert!(!node.view(HIGHER).kept_here);
+        assert_eq!(node.mesh.stats().wishes_lost, 1);
+    }
+
     fn r17_a_link_too_many_is_a_duplicate_without_a_pause<S>() {
         let mut node = Node::<S>::new();
         for _ in 0..3 {
@@ -258,6 +307,26 @@ on_both! {
         let (link, _, orders) = node.accept(LOWER, hello(run(1, 1)));
         assert_eq!(orders, [Order::Send(link, Frame::Refused(Reason::Duplicate)), Order::Close(link, Reason::Duplicate)]);
         assert!(!Reason::Duplicate.lasts());
+    }
+
+    fn r17_links_on_their_way_out_make_room_as_far_as_it_is_needed<S>() {
+        let mut node = Node::<S>::new();
+        let [first, second, _] = [(); 3].map(|()| node.accepted(HIGHER, run(1, 1)).0);
+        assert_eq!(node.frame(first, Frame::Pong { nonce: 1 }), []);
+        assert_eq!(node.frame(first, Frame::Pong { nonce: 2 }).len(), 2, "the two others are closed");
+        let (fourth, _, orders) = node.accept(HIGHER, hello(run(1, 1)));
+        let lost = losing(2, Reason::Abandoned);
+        let hello = Hello { lost: lost.clone(), meant: Some((run(1, 1), 1)), ..own_hello() };
+        let welcome = Welcome { hello, doubt: false };
+        assert_eq!(
+            orders,
+            [
+                Order::Send(first, Frame::Lost(lost)),
+                Order::Send(first, Frame::Ping { nonce: 3 }),
+                Order::Close(second, Reason::Abandoned),
+                Order::Send(fourth, Frame::Welcome(welcome)),
+            ]
+        );
     }
 
     fn r17_a_dial_too_many_ends_before_its_hello<S>() {

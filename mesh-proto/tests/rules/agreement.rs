@@ -3,7 +3,7 @@
 use crate::node::*;
 use crate::on_both;
 use alloc::vec::Vec;
-use mesh_proto::{Chosen, Event, Frame, Hello, PathClass, Reason, Role, Standing, Welcome};
+use mesh_proto::{Chosen, Event, Frame, Hello, PathClass, Reason, Role, Standing, SystemError, Welcome};
 
 fn relayed(start: u64) -> Hello {
     Hello { class: PathClass::Relayed, ..hello(run(start, 1)) }
@@ -16,6 +16,7 @@ on_both! {
         let (ours, _) = node.greet(HIGHER, 8);
         // The link that the lower id dialed is preferred: it is asked, and nothing is closed yet.
         assert_eq!(node.welcome(ours, run(1, 1)), [Order::Send(ours, Frame::Ping { nonce: 1 })]);
+        assert_eq!(node.mesh.stats().probes, 1);
         assert_eq!(node.carrier(HIGHER), Some(theirs), "the incumbent carries until then");
         let orders = node.frame(ours, Frame::Pong { nonce: 1 });
         assert_eq!(orders, [Order::Send(theirs, Frame::Close(Reason::Superseded))]);
@@ -180,7 +181,8 @@ on_both! {
         let mut node = Node::<S>::new();
         let (known, _) = node.accepted(LOWER, run(2, 2));
         let (doubtful, _, orders) = node.accept(LOWER, hello(run(1, 1)));
-        let welcome = Frame::Welcome(Welcome { hello: hello(run(3, 33)), doubt: true });
+        let meant = Some((run(2, 2), 1));
+        let welcome = Frame::Welcome(Welcome { hello: Hello { meant, ..own_hello() }, doubt: true });
         assert_eq!(
             orders,
             [
@@ -192,6 +194,7 @@ on_both! {
         assert_eq!(node.standing(LOWER), Standing::Up { link: known, incarnation: run(2, 2) });
         let roles: Vec<Role> = node.mesh.explain(&LOWER).expect("known").links.iter().map(|link| link.role).collect();
         assert_eq!(roles, [Role::Carrying, Role::Doubted]);
+        assert_eq!(node.mesh.stats().doubts, 1);
     }
 
     fn r6_when_both_answer_the_newcomer_is_a_conflict<S>() {
@@ -220,6 +223,8 @@ on_both! {
                 Order::Send(known, Frame::Close(Reason::Restarted)),
                 Order::Close(known, Reason::Restarted),
                 Order::Send(doubtful, Frame::Cleared),
+                // Those in the welcome were meant for the other run.
+                Order::Send(doubtful, Frame::Marks(own_hello().marks)),
             ]
         );
         assert_eq!(node.standing(LOWER), Standing::Up { link: doubtful, incarnation: run(1, 1) });
@@ -247,11 +252,39 @@ on_both! {
     fn r6_a_doubtful_run_without_a_rival_is_believed_when_it_answers<S>() {
         let mut node = Node::<S>::new();
         let (known, _) = node.accepted(LOWER, run(2, 2));
-        node.tell(Event::Closed { link: known, error: mesh_proto::SystemError::Reset });
+        node.tell(Event::Closed { link: known, error: SystemError::Reset });
         let (doubtful, _, _) = node.accept(LOWER, hello(run(1, 1)));
         assert_eq!(node.carrier(LOWER), None);
-        assert_eq!(node.frame(doubtful, Frame::Pong { nonce: 1 }), [Order::Send(doubtful, Frame::Cleared)]);
+        let orders = node.frame(doubtful, Frame::Pong { nonce: 1 });
+        let marks = Order::Send(doubtful, Frame::Marks(own_hello().marks));
+        assert_eq!(orders, [Order::Send(doubtful, Frame::Cleared), marks]);
         assert_eq!(node.carrier(LOWER), Some(doubtful));
+        node.tell(Event::Closed { link: doubtful, error: SystemError::Reset });
+        let reason = Reason::System(SystemError::Reset);
+        assert_eq!(node.standing(LOWER), Standing::Away { reason }, "a session of its own had begun");
+    }
+
+    fn r6_who_is_believed_at_last_is_told_on_links_that_stay<S>() {
+        let mut node = Node::<S>::new();
+        let (known, _) = node.accepted(LOWER, run(2, 2));
+        let (refused, _, _) = node.accept(LOWER, hello(run(1, 1)));
+        node.frame(refused, Frame::Pong { nonce: 1 });
+        let orders = node.frame(known, Frame::Pong { nonce: 1 });
+        assert_eq!(orders, [Order::Send(refused, Frame::Close(Reason::Conflict))]);
+        node.tell(Event::Closed { link: known, error: SystemError::Reset });
+        let (again, _, _) = node.accept(LOWER, hello(run(1, 1)));
+        assert_eq!(node.frame(again, Frame::Pong { nonce: 1 }), [Order::Send(again, Frame::Cleared)]);
+    }
+
+    fn r6_what_was_told_in_doubt_is_told_again<S>() {
+        let mut node = Node::<S>::new();
+        let (theirs, tag) = node.accepted(LOWER, run(1, 1));
+        let (ours, _) = node.greet(LOWER, 1);
+        node.frame(ours, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }));
+        let lost = losing(tag, Reason::System(SystemError::Reset));
+        let told = [Order::Send(ours, Frame::Lost(lost))];
+        assert_eq!(node.tell(Event::Closed { link: theirs, error: SystemError::Reset }), told);
+        assert_eq!(node.frame(ours, Frame::Cleared), told);
     }
 
     fn r6_a_doubtful_link_carries_no_evidence<S>() {
@@ -279,7 +312,7 @@ on_both! {
         let (ours, _) = node.greet(LOWER, 1);
         node.frame(ours, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }));
         assert_eq!(node.standing(LOWER), Standing::Down { reason: None });
-        node.frame(ours, Frame::Cleared);
+        assert_eq!(node.frame(ours, Frame::Cleared), []);
         assert_eq!(node.carrier(LOWER), Some(ours));
         node.frame(ours, Frame::Doubted);
         assert_eq!(node.carrier(LOWER), None);

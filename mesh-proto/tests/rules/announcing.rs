@@ -5,8 +5,8 @@ use crate::on_both;
 use alloc::vec::Vec;
 use core::time::Duration;
 use mesh_proto::{
-    Announcement, AnnouncementKind, Audience, Cause, Config, Event, Incarnation, Limits, NodeId, Reason,
-    Standing, Vouched,
+    Announcement, AnnouncementKind, Audience, Cause, Config, Event, Frame, Incarnation, Limits, NodeId,
+    Reason, Standing, Vouched, Wake,
 };
 
 fn announcing() -> Config {
@@ -26,13 +26,11 @@ fn hail(node: NodeId, host: u8) -> Event<'static> {
 }
 
 fn announced(orders: &[Order]) -> Vec<(Audience, AnnouncementKind, Cause)> {
-    orders
-        .iter()
-        .filter_map(|order| match order {
-            Order::Announce(to, announcement, cause) => Some((*to, announcement.kind, *cause)),
-            Order::Send(..) | Order::Dial(..) | Order::Close(..) => None,
-        })
-        .collect()
+    let told = |order: &Order| {
+        let Order::Announce(to, announcement, cause) = order else { return None };
+        Some((*to, announcement.kind, *cause))
+    };
+    orders.iter().filter_map(told).collect()
 }
 
 on_both! {
@@ -46,11 +44,22 @@ on_both! {
             assert_eq!(node.pass(millis(119_999)), []);
             assert_eq!(announced(&node.pass(millis(1))), [(everyone, AnnouncementKind::Hail, Cause::Regular)]);
         }
+        assert_eq!(node.mesh.stats().announced, 4);
+    }
+
+    fn r10_of_two_causes_that_wait_the_newer_is_told<S>() {
+        let mut node = Node::<S>::with(announcing());
+        node.tell(Event::Tick);
+        for wake in [Wake::Frozen, Wake::Moved] {
+            assert_eq!(announced(&node.tell(Event::Wake(wake))), []);
+        }
+        let told = [(Audience::Everyone, AnnouncementKind::Hail, Cause::Moved)];
+        assert_eq!(announced(&node.pass(secs(1))), told);
     }
 
     fn r10_a_node_that_may_not_announce_says_nothing<S>() {
         let mut node = Node::<S>::new();
-        assert_eq!(announced(&node.tell(Event::Wake(mesh_proto::Wake::Moved))), []);
+        assert_eq!(announced(&node.tell(Event::Wake(Wake::Moved))), []);
         assert_eq!(announced(&node.tell(hail(LOWER, 1))), []);
         assert_eq!(announced(&node.pass(secs(200))), []);
         assert_eq!(announced(&node.tell(Event::Leave)), []);
@@ -65,6 +74,18 @@ on_both! {
         assert_eq!(announced(&node.pass(millis(499))), []);
         let to = Audience::One(address(1));
         assert_eq!(announced(&node.pass(millis(2))), [(to, AnnouncementKind::Answer, Cause::Answer)]);
+        assert_eq!((node.mesh.stats().heard, node.mesh.stats().answered), (1, 1));
+    }
+
+    fn r10_a_peer_that_has_a_place_is_answered_though_no_other_is_left<S>() {
+        let mut node = Node::<S>::with(announcing());
+        node.tell(Event::Tick);
+        for (host, peer) in [(1, LOWEST), (2, LOWER), (3, HIGHER), (4, HIGHEST)] {
+            node.tell(Event::Keep { peer, routes: routes(&[host]) });
+        }
+        node.tell(hail(LOWER, 2));
+        let to = Audience::One(address(2));
+        assert_eq!(announced(&node.pass(secs(1))), [(to, AnnouncementKind::Answer, Cause::Answer)]);
     }
 
     fn r10_answers_are_not_answered<S>() {
@@ -143,6 +164,25 @@ on_both! {
         assert_eq!(node.carrier(LOWER), Some(link));
         assert_eq!(node.tell(heard(HIGHER, 8, AnnouncementKind::Farewell, Vouched::ByMember)), []);
         assert!(node.mesh.peer(&HIGHER).is_none());
+        node.frame(link, Frame::Close(Reason::Left));
+        assert_eq!(node.tell(heard(LOWER, 1, AnnouncementKind::Farewell, Vouched::ByMember)), [], "nor is it dialed");
+    }
+
+    fn r10_a_hint_during_an_attempt_asks_for_no_other<S>() {
+        let mut node = Node::<S>::new();
+        let orders = node.tell(Event::Seek { peer: LOWER, routes: routes(&[1]) });
+        let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        assert_eq!(node.tell(hail(LOWER, 1)), []);
+        node.tell(Event::Closed { link: *link, error: mesh_proto::SystemError::Refused });
+        assert_eq!(dials(&node.pass(secs(100))), []);
+    }
+
+    fn r10_who_leaves_hears_nobody<S>() {
+        let mut node = Node::<S>::new();
+        node.tell(Event::Leave);
+        assert_eq!(node.tell(hail(LOWER, 1)), []);
+        assert_eq!(node.mesh.peers().count(), 0);
+        assert_eq!(node.mesh.stats().heard, 1);
     }
 
     fn r10_a_link_that_was_silent_for_a_ping_and_its_answer_is_asked<S>() {
@@ -159,7 +199,7 @@ on_both! {
         let mut node = Node::<S>::new();
         let (link, _) = node.greet(LOWER, 1);
         let full = Reason::Refused(mesh_proto::Refusal::Full);
-        node.frame(link, mesh_proto::Frame::Refused(full));
+        node.frame(link, Frame::Refused(full));
         node.pass(secs(100));
         assert_eq!(dials(&node.tell(hail(LOWER, 1))), []);
         node.pass(secs(200));
@@ -183,6 +223,44 @@ on_both! {
         node.accepted(LOWER, run(1, 1));
         node.tell(heard(HIGHER, 8, AnnouncementKind::Hail, Vouched::ByNobody));
         assert_eq!(node.mesh.peers().count(), 2);
+    }
+
+    fn r10_a_hint_ends_an_ordinary_wait<S>() {
+        let mut node = Node::<S>::new();
+        let mut orders = node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) });
+        for wait in [250, 500, 1_000] {
+            let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+            assert_eq!(node.tell(Event::Closed { link: *link, error: mesh_proto::SystemError::Refused }), []);
+            assert_eq!(node.waits(), Some(millis(wait)));
+            orders = if wait < 1_000 { node.pass(millis(wait)) } else { node.tell(hail(LOWER, 1)) };
+        }
+        assert_eq!(dials(&orders), [1]);
+    }
+
+    fn r10_of_four_dials_in_flight_one_is_for_hints<S>() {
+        let mut node = Node::<S>::new();
+        let orders = node.tell(heard(LOWEST, 1, AnnouncementKind::Hail, Vouched::ByNobody));
+        let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        node.tell(Event::Connected { link: *link });
+        node.prove(*link, LOWEST);
+        // It comes by itself too: then it is no hint any more, though the dial to it is still under way.
+        node.accepted(LOWEST, run(1, 1));
+        assert_eq!(node.tell(heard(LOWER, 2, AnnouncementKind::Hail, Vouched::ByNobody)), []);
+        assert_eq!(node.mesh.stats().hints_dropped, 1);
+    }
+
+    fn r10_of_eight_dials_in_a_second_two_are_for_hints<S>() {
+        let mut node = Node::<S>::new();
+        for (host, peer, dialed) in [(1, LOWEST, 1), (2, LOWER, 1), (3, HIGHER, 0)] {
+            let orders = node.tell(heard(peer, host, AnnouncementKind::Hail, Vouched::ByNobody));
+            assert_eq!(dials(&orders).len(), dialed, "of host {host}");
+            if let [Order::Dial(link, ..)] = orders.as_slice() {
+                node.tell(Event::Closed { link: *link, error: mesh_proto::SystemError::Refused });
+            }
+            // Whoever was met is no hint any more, and leaves its place to the next.
+            node.accepted(peer, run(1, 1));
+        }
+        assert_eq!(node.mesh.stats().hints_dropped, 1);
     }
 
     fn r10_hinted_dials_get_a_quarter_of_what_goes_in_a_second<S>() {

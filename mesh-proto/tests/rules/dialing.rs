@@ -5,7 +5,7 @@ use crate::on_both;
 use alloc::vec::Vec;
 use mesh_proto::{
     Config, Dialing, Event, Frame, Hello, Limits, LinkId, NodeId, PathClass, Reason, Refusal, Route, Routes,
-    SystemError, Unable, Welcome,
+    Standing, SystemError, Unable, Welcome,
 };
 
 fn refused(link: LinkId) -> Event<'static> {
@@ -72,6 +72,16 @@ on_both! {
     fn r12_the_first_link_ends_the_attempt<S>() {
         let mut node = Node::<S>::new();
         let first = first_dial(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1, 2, 3]) }));
+        let second = first_dial(&node.pass(millis(250)));
+        node.tell(Event::Connected { link: first });
+        node.prove(first, LOWER);
+        assert_eq!(node.welcome(first, run(1, 1)), [Order::Close(second, Reason::Abandoned)]);
+        assert_eq!(dials(&node.live(secs(30))), []);
+    }
+
+    fn r12_the_first_link_ends_an_attempt_that_the_caller_insists_on<S>() {
+        let mut node = Node::<S>::new();
+        let first = first_dial(&node.tell(Event::Seek { peer: LOWER, routes: routes(&[1, 2, 3]) }));
         let second = first_dial(&node.pass(millis(250)));
         node.tell(Event::Connected { link: first });
         node.prove(first, LOWER);
@@ -149,6 +159,55 @@ on_both! {
         assert_eq!(node.mesh.explain(&LOWER).expect("known").failures, 0);
     }
 
+    fn r12_a_link_that_was_of_no_use_starts_nothing_over<S>() {
+        let mut node = Node::<S>::new();
+        let mut link = first_dial(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) }));
+        for wait in [250, 500] {
+            assert_eq!(node.tell(refused(link)), []);
+            link = first_dial(&node.pass(millis(wait)));
+        }
+        node.tell(Event::Connected { link });
+        node.prove(link, LOWER);
+        node.welcome(link, run(1, 1));
+        node.live(millis(9_999));
+        assert_eq!(node.tell(Event::Closed { link, error: SystemError::Reset }), []);
+        assert_eq!(node.waits(), Some(secs(1)), "it opened, and that is all");
+    }
+
+    fn r12_a_link_that_was_of_use_starts_the_waits_over<S>() {
+        let mut node = Node::<S>::new();
+        let mut link = first_dial(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) }));
+        for wait in [250, 500] {
+            assert_eq!(node.tell(refused(link)), []);
+            link = first_dial(&node.pass(millis(wait)));
+        }
+        node.tell(Event::Connected { link });
+        node.prove(link, LOWER);
+        node.welcome(link, run(1, 1));
+        node.live(secs(10));
+        node.frame(link, Frame::Close(Reason::Left));
+        assert_eq!(node.waits(), Some(millis(250)));
+    }
+
+    fn r12_a_link_that_was_of_use_starts_the_long_pauses_over<S>() {
+        let full = Reason::Refused(Refusal::Full);
+        let mut node = Node::<S>::new();
+        let mut link = first_dial(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) }));
+        for pause in [secs(300), secs(600)] {
+            node.tell(Event::Connected { link });
+            node.prove(link, LOWER);
+            node.frame(link, Frame::Refused(full));
+            assert_eq!(node.waits(), Some(pause));
+            link = first_dial(&node.pass(pause));
+        }
+        node.tell(Event::Connected { link });
+        node.prove(link, LOWER);
+        node.welcome(link, run(1, 1));
+        node.live(secs(10));
+        node.frame(link, Frame::Close(full));
+        assert_eq!(node.waits(), Some(secs(300)));
+    }
+
     fn r12_a_refusal_that_will_not_change_earns_long_pauses<S>() {
         let mut node = Node::<S>::new();
         let mut link = first_dial(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) }));
@@ -157,6 +216,7 @@ on_both! {
             node.tell(Event::Connected { link });
             node.prove(link, LOWER);
             node.frame(link, Frame::Refused(Reason::Refused(Refusal::NotListed)));
+            assert!(!node.view(LOWER).conflict);
             let Dialing::PausedFor(pause) = node.mesh.explain(&LOWER).expect("known").dialing else { panic!("no pause") };
             paused.push(pause.as_secs() / 60);
             link = first_dial(&node.pass(pause));
@@ -175,11 +235,44 @@ on_both! {
         }
     }
 
+    fn r12_a_refusal_ends_the_dials_beside_it_and_is_the_reason<S>() {
+        let mut node = Node::<S>::new();
+        let first = first_dial(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1, 2]) }));
+        let second = first_dial(&node.pass(millis(250)));
+        node.tell(Event::Connected { link: first });
+        node.prove(first, LOWER);
+        let orders = node.frame(first, Frame::Refused(Reason::Conflict));
+        assert_eq!(orders, [Order::Close(first, Reason::Conflict), Order::Close(second, Reason::Abandoned)]);
+        assert_eq!(node.standing(LOWER), Standing::Down { reason: Some(Reason::Conflict) });
+    }
+
+    fn r12_a_duplicate_costs_an_address_no_trust<S>() {
+        let mut node = Node::<S>::new();
+        let first = first_dial(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1, 2]) }));
+        node.tell(Event::Connected { link: first });
+        node.prove(first, LOWER);
+        assert_eq!(node.frame(first, Frame::Refused(Reason::Duplicate)), [Order::Close(first, Reason::Duplicate)]);
+        let second = first_dial(&node.pass(millis(250)));
+        assert_eq!(node.tell(refused(second)), []);
+        assert_eq!(dials(&node.pass(millis(250))), [1], "the other has lost some");
+    }
+
+    fn r12_a_dial_that_fails_is_no_reason_while_a_session_waits<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.dialed(LOWER, 1, run(1, 1));
+        node.live(secs(11));
+        let again = first_dial(&node.tell(Event::Closed { link, error: SystemError::Reset }));
+        node.tell(refused(again));
+        let reason = Reason::System(SystemError::Reset);
+        assert_eq!(node.standing(LOWER), Standing::Away { reason });
+    }
+
     fn r12_the_caller_ends_a_pause<S>() {
         let mut node = Node::<S>::new();
         let (link, _) = node.greet(LOWER, 1);
         node.frame(link, Frame::Refused(Reason::Conflict));
         assert!(node.view(LOWER).conflict);
+        assert_eq!(node.mesh.stats().met_clone, 0, "it is the other's key that lives twice");
         assert_eq!(dials(&node.tell(Event::Keep { peer: LOWER, routes: Routes::new() })), [1]);
         assert!(!node.view(LOWER).conflict, "the operator has acted");
     }

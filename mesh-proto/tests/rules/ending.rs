@@ -4,8 +4,8 @@ use crate::node::*;
 use crate::on_both;
 use alloc::vec::Vec;
 use mesh_proto::{
-    AnnouncementKind, Cause, Config, Event, Frame, Hello, LinkTag, MAX_LOSSES, PathClass, Reason, Refusal,
-    Role, Routes, Standing, SystemError, Tags, Unable,
+    AnnouncementKind, Batch, Cause, Config, Event, Frame, Hello, Instant, LinkTag, MAX_LOSSES, Now,
+    PathClass, Reason, Refusal, Role, Routes, Standing, SystemError, Tags, Unable,
 };
 
 fn tags(tags: &[u64]) -> Tags {
@@ -13,13 +13,11 @@ fn tags(tags: &[u64]) -> Tags {
 }
 
 fn losses_told(orders: &[Order]) -> Vec<Vec<u64>> {
-    orders
-        .iter()
-        .filter_map(|order| match order {
-            Order::Send(_, Frame::Lost(losses)) => Some(losses.iter().map(|loss| loss.tag.get()).collect()),
-            Order::Send(..) | Order::Dial(..) | Order::Close(..) | Order::Announce(..) => None,
-        })
-        .collect()
+    let told = |order: &Order| {
+        let Order::Send(_, Frame::Lost(losses)) = order else { return None };
+        Some(losses.iter().map(|loss| loss.tag.get()).collect())
+    };
+    orders.iter().filter_map(told).collect()
 }
 
 on_both! {
@@ -231,6 +229,21 @@ on_both! {
         assert_eq!(node.answer.link(), Err(Unable::Unknown));
     }
 
+    fn r15_the_answer_to_ones_own_close_ends_nothing_that_came_since<S>() {
+        for (answer, standing) in [
+            (Reason::Forgotten, None),
+            (Reason::Left, Some(Standing::Down { reason: Some(Reason::Left) })),
+        ] {
+            let mut node = Node::<S>::new();
+            let (link, _) = node.accepted(LOWER, run(1, 1));
+            assert_eq!(node.tell(Event::Forget { peer: LOWER }), [Order::Send(link, Frame::Close(Reason::Forgotten))]);
+            let (again, _) = node.accepted(LOWER, run(1, 1));
+            node.frame(link, Frame::Close(answer));
+            let up = Standing::Up { link: again, incarnation: run(1, 1) };
+            assert_eq!(node.standing(LOWER), standing.unwrap_or(up), "{answer}");
+        }
+    }
+
     fn r15_expelling_ends_it_as_refused_and_the_other_stays_away<S>() {
         let not_listed = Reason::Refused(Refusal::NotListed);
         let mut node = Node::<S>::new();
@@ -296,6 +309,53 @@ on_both! {
         assert_eq!(dials(&orders), [1], "the session goes on");
     }
 
+    fn r17_an_idle_close_is_answered_by_whether_this_side_agrees<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        let orders = node.frame(link, Frame::Close(Reason::Idle));
+        assert_eq!(orders, [Order::Send(link, Frame::Close(Reason::Idle)), Order::Close(link, Reason::Idle)]);
+        assert_eq!(node.standing(LOWER), Standing::Down { reason: Some(Reason::Idle) });
+
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        node.tell(Event::Keep { peer: LOWER, routes: Routes::new() });
+        let orders = node.frame(link, Frame::Close(Reason::Idle));
+        assert_eq!(orders, [Order::Send(link, Frame::Close(Reason::Superseded)), Order::Close(link, Reason::Idle)]);
+        assert_eq!(node.standing(LOWER), Standing::Away { reason: Reason::Idle });
+    }
+
+    fn r17_an_idle_close_of_one_of_two_links_or_beside_a_dial_ends_no_session<S>() {
+        let mut node = Node::<S>::new();
+        let (first, _) = node.accepted(LOWER, run(1, 1));
+        let (second, _) = node.accepted(LOWER, run(1, 1));
+        let orders = node.frame(first, Frame::Close(Reason::Idle));
+        assert_eq!(orders, [Order::Send(first, Frame::Close(Reason::Superseded)), Order::Close(first, Reason::Idle)]);
+        assert_eq!(node.carrier(LOWER), Some(second));
+        assert_eq!(dials(&node.tell(Event::Seek { peer: LOWER, routes: routes(&[1]) })), [1]);
+        let orders = node.frame(second, Frame::Close(Reason::Idle));
+        assert_eq!(orders, [Order::Send(second, Frame::Close(Reason::Superseded)), Order::Close(second, Reason::Idle)]);
+        assert_eq!(node.standing(LOWER), Standing::Away { reason: Reason::Idle });
+    }
+
+    fn r17_an_idle_close_that_the_other_end_does_not_agree_to_is_dialed_after_at_once<S>() {
+        let mut node = Node::<S>::with(Config { idle_after: Some(secs(60)), ..config() });
+        let (link, _) = node.dialed(LOWER, 1, run(1, 1));
+        assert_eq!(node.live(secs(60)).last(), Some(&Order::Send(link, Frame::Close(Reason::Idle))));
+        let orders = node.frame(link, Frame::Close(Reason::Superseded));
+        assert_eq!(closes(&orders), [(link, Reason::Superseded)]);
+        assert_eq!(dials(&orders), [1]);
+        assert_eq!(node.standing(LOWER), Standing::Away { reason: Reason::Idle });
+    }
+
+    fn r17_an_agreement_to_an_idle_close_ends_no_session_that_has_come_again<S>() {
+        let mut node = Node::<S>::with(Config { idle_after: Some(secs(60)), ..config() });
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        node.live(secs(60));
+        let (again, _) = node.accepted(LOWER, run(1, 1));
+        assert_eq!(node.frame(link, Frame::Close(Reason::Idle)), [Order::Close(link, Reason::Idle)]);
+        assert_eq!(node.carrier(LOWER), Some(again));
+    }
+
     fn r17_a_session_that_somebody_keeps_is_not_idle<S>() {
         let mut node = Node::<S>::with(Config { idle_after: Some(secs(60)), ..config() });
         let (_, _, _) = node.accept(LOWER, Hello { keep: true, ..hello(run(1, 1)) });
@@ -316,6 +376,16 @@ on_both! {
         assert_eq!(node.prove(first, LOWER).1, []);
         assert_eq!(node.carrier(LOWER), Some(second));
         assert_eq!(node.mesh.stats().stale, 4);
+    }
+
+    fn a_link_that_the_system_closes_before_it_is_told_to_is_not_closed_again<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        let now = Now::single(Instant::START.after(node.now));
+        let close = Frame::Close(Reason::Left);
+        drop(node.mesh.handle(now, Event::Frames { link, frames: Batch::from(&close) }));
+        assert_eq!(node.tell(Event::Closed { link, error: SystemError::Ended }), []);
+        assert_eq!(node.mesh.stats().stale, 0);
     }
 
     fn an_event_in_the_wrong_phase_changes_nothing<S>() {

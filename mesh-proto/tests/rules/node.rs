@@ -7,8 +7,8 @@ use core::time::Duration;
 use mesh_proto::storage::Storage;
 use mesh_proto::{
     Action, Announcement, Answer, Audience, Batch, Cause, Config, Cursor, Event, Fixed, Frame, Hello,
-    Incarnation, Instant, Limits, LinkId, LinkTag, Loss, Losses, Mesh, NodeId, Now, PathClass, PeerView,
-    Proof, Reason, Route, Routes, Seed, Standing, Wait, Welcome,
+    Incarnation, Instant, Lane, Limits, LinkId, LinkTag, Loss, Losses, Marks, Mesh, NodeId, Now, Outcome,
+    PathClass, PeerView, Proof, Reason, Route, Routes, Seed, Standing, Takes, Wait, Welcome, Window,
 };
 
 /// Tables in place that hold what [`config`] asks for.
@@ -18,9 +18,12 @@ pub(crate) type InPlace = Fixed<4, 20>;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Order {
     Dial(LinkId, Route, Option<NodeId>),
-    Send(LinkId, Frame),
+    Send(LinkId, Frame<'static>),
     Close(LinkId, Reason),
     Announce(Audience, Announcement, Cause),
+    Deliver(NodeId, Lane, Vec<u8>),
+    Settled(NodeId, u64, Outcome),
+    Roomy(NodeId),
 }
 
 /// A machine in the middle of the ids: there is room for lower and for higher ones.
@@ -53,9 +56,16 @@ pub(crate) fn config() -> Config {
         incoming_per_second: 100,
         dials_in_flight: 4,
         dials_per_second: 8,
+        message: 300,
+        record: 512,
+        window: Window { bytes: 1000, messages: 10 },
     };
     Config { announce_every: None, limits, ..Config::lan() }
 }
+
+/// What every peer takes.
+pub(crate) const TAKES: Takes =
+    Takes { message: 200, record: 512, window: Window { bytes: 500, messages: 5 } };
 
 pub(crate) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -83,7 +93,27 @@ pub(crate) fn run(start: u64, bits: u64) -> Incarnation {
 }
 
 pub(crate) fn hello(incarnation: Incarnation) -> Hello {
-    Hello { incarnation, detect_within: secs(10), class: PathClass::Direct, keep: false, lost: Losses::new() }
+    Hello {
+        incarnation,
+        detect_within: secs(10),
+        class: PathClass::Direct,
+        keep: false,
+        lost: Losses::new(),
+        birth: 1,
+        meant: None,
+        marks: Marks { open: TAKES.window, ..Marks::default() },
+        takes: TAKES,
+    }
+}
+
+/// What the node under test says when it has no session yet with its first peer.
+pub(crate) fn own_hello() -> Hello {
+    let Limits { message, record, window, .. } = config().limits;
+    Hello {
+        marks: Marks { open: window, ..Marks::default() },
+        takes: Takes { message, record, window },
+        ..hello(run(3, 33))
+    }
 }
 
 pub(crate) fn losing(tag: u64, reason: Reason) -> Losses {
@@ -114,9 +144,14 @@ impl<S: Storage> Node<S> {
         self.wait = turn.carry_out(|action| {
             orders.push(match action {
                 Action::Dial { link, route, expected } => Order::Dial(link, route, expected),
-                Action::Send { link, frame } => Order::Send(link, frame.clone()),
+                Action::Send { link, frame } => Order::Send(link, frame.clone().into_owned()),
                 Action::Close { link, reason } => Order::Close(link, reason),
                 Action::Announce { to, announcement, cause } => Order::Announce(to, announcement, cause),
+                Action::Deliver { peer, message } => {
+                    Order::Deliver(peer, message.lane, message.body.to_vec())
+                }
+                Action::Settled { peer, token, outcome } => Order::Settled(peer, token, outcome),
+                Action::Roomy { peer } => Order::Roomy(peer),
             });
         });
         self.mesh.audit().expect("the tables agree");
@@ -172,7 +207,7 @@ impl<S: Storage> Node<S> {
         }
     }
 
-    pub(crate) fn frame(&mut self, link: LinkId, frame: Frame) -> Vec<Order> {
+    pub(crate) fn frame(&mut self, link: LinkId, frame: Frame<'_>) -> Vec<Order> {
         self.tell(Event::Frames { link, frames: Batch::from(&frame) })
     }
 
@@ -253,36 +288,25 @@ impl<S: Storage> Node<S> {
 
 /// The pings among some orders, as link and nonce.
 pub(crate) fn pings(orders: &[Order]) -> Vec<(LinkId, u32)> {
-    orders
-        .iter()
-        .filter_map(|order| match order {
-            Order::Send(link, Frame::Ping { nonce }) => Some((*link, *nonce)),
-            Order::Send(..) | Order::Dial(..) | Order::Close(..) | Order::Announce(..) => None,
-        })
-        .collect()
+    let ping = |order: &Order| {
+        if let Order::Send(link, Frame::Ping { nonce }) = order { Some((*link, *nonce)) } else { None }
+    };
+    orders.iter().filter_map(ping).collect()
 }
 
 /// The dials among some orders, by host.
 pub(crate) fn dials(orders: &[Order]) -> Vec<u8> {
-    orders
-        .iter()
-        .filter_map(|order| match order {
-            Order::Dial(_, route, _) => match route.address {
-                SocketAddr::V4(v4) => v4.ip().octets().last().copied(),
-                SocketAddr::V6(_) => None,
-            },
-            Order::Send(..) | Order::Close(..) | Order::Announce(..) => None,
-        })
-        .collect()
+    let host = |order: &Order| {
+        let Order::Dial(_, Route { address: SocketAddr::V4(v4), .. }, _) = order else { return None };
+        v4.ip().octets().last().copied()
+    };
+    orders.iter().filter_map(host).collect()
 }
 
 /// The orders to close among some orders.
 pub(crate) fn closes(orders: &[Order]) -> Vec<(LinkId, Reason)> {
-    orders
-        .iter()
-        .filter_map(|order| match order {
-            Order::Close(link, reason) => Some((*link, *reason)),
-            Order::Send(..) | Order::Dial(..) | Order::Announce(..) => None,
-        })
-        .collect()
+    let close = |order: &Order| {
+        if let Order::Close(link, reason) = order { Some((*link, *reason)) } else { None }
+    };
+    orders.iter().filter_map(close).collect()
 }

@@ -27,6 +27,17 @@ on_both! {
         }
     }
 
+    fn r8_life_belongs_to_the_link<S>() {
+        let mut node = Node::<S>::new();
+        let (first, _) = node.accepted(LOWER, run(1, 1));
+        let (second, _) = node.accepted(LOWER, run(1, 1));
+        for nonce in 1..=4 {
+            assert_eq!(closes(&node.pass(secs(2))), []);
+            node.frame(first, Frame::Ping { nonce });
+        }
+        assert_eq!(closes(&node.pass(secs(2))), [(second, Reason::Silent)]);
+    }
+
     fn r8_the_smaller_knob_counts<S>() {
         let mut node = Node::<S>::new();
         let (link, _, _) = node.accept(LOWER, Hello { detect_within: secs(4), ..hello(run(1, 1)) });

@@ -2,7 +2,7 @@
 
 use crate::node::*;
 use crate::on_both;
-use mesh_proto::{Config, Event, Frame, Reason, SystemError, Wake};
+use mesh_proto::{Config, Event, Frame, Reason, Refusal, SystemError, Wake};
 
 fn announcing() -> Config {
     Config { announce_every: Some(secs(120)), ..config() }
@@ -99,6 +99,19 @@ on_both! {
         assert_eq!(node.carrier(LOWER), Some(link));
     }
 
+    fn r9_an_answer_to_what_was_asked_before_the_gap_is_no_life<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        assert_eq!(pings(&node.pass(millis(2_500))), [(link, 1)]);
+        node.freeze(secs(30));
+        assert_eq!(pings(&node.tell(Event::Tick)), [(link, 2)]);
+        node.pass(millis(900));
+        assert_eq!(node.frame(link, Frame::Pong { nonce: 1 }), []);
+        // Of the freeze only the second counts that the first ping had: three and a half had passed when it was over.
+        assert_eq!(closes(&node.pass(millis(5_599))), []);
+        assert_eq!(closes(&node.pass(millis(1))), [(link, Reason::Silent)]);
+    }
+
     fn r9_a_gap_is_a_quarter_of_the_knob_or_a_second<S>() {
         for (knob, gap) in [(secs(10), millis(2_500)), (secs(3), secs(1)), (secs(40), secs(10))] {
             for (late, noticed) in [(gap, 0), (gap + millis(1), 1)] {
@@ -160,6 +173,16 @@ on_both! {
             assert_eq!(announcements(&node.pass(millis(999))), 0);
             assert_eq!(announcements(&node.pass(millis(1))), 1);
         }
+    }
+
+    fn r9_a_wake_does_not_end_a_long_pause<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.greet(LOWER, 1);
+        node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) });
+        node.frame(link, Frame::Refused(Reason::Refused(Refusal::Full)));
+        assert_eq!(node.tell(Event::Wake(Wake::Moved)), []);
+        assert_eq!(node.waits(), Some(secs(300)));
+        assert_eq!(node.mesh.stats().wakes, 1);
     }
 
     fn r9_who_is_away_is_redialed_at_once_after_a_wake<S>() {

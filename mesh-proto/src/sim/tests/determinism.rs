@@ -3,7 +3,9 @@
 use core::hash::{Hash, Hasher};
 
 use super::{ms, secs};
+use crate::body::Body;
 use crate::config::{Config, Limits};
+use crate::message::{Message, Window};
 use crate::rules::{Rules, Shipped};
 use crate::sim::{Direction, End, Happening, Start, Stop, World};
 use crate::storage::{Fixed, Heap, Storage};
@@ -31,7 +33,9 @@ fn digest(log: &[Happening]) -> u64 {
 
 /// Some of everything.
 fn play<S: Storage, R: Rules>(mut world: World<S, R>) -> World<S, R> {
-    let limits = Limits { peers: 6, half_open: 8, dials_in_flight: 8, ..Limits::default() };
+    let window = Window { bytes: 1024, messages: 16 };
+    let few = Limits { peers: 6, half_open: 8, dials_in_flight: 8, ..Limits::default() };
+    let limits = Limits { message: 512, record: 512, window, ..few };
     let config = Config { limits, ..Config::lan() };
     let nodes = [(); 4].map(|()| world.add(config));
     let [a, b, c, d] = nodes;
@@ -42,6 +46,9 @@ fn play<S: Storage, R: Rules>(mut world: World<S, R>) -> World<S, R> {
         world.keep(from, to);
     }
     world.run_for(secs(20));
+    for to in [a, b, c] {
+        world.post(d, to, Message::plain(Body::from(&[7; 500])).with_receipt(1));
+    }
     world.freeze(a, secs(12));
     world.suspend(b, secs(7));
     world.run_for(secs(15));

@@ -38,11 +38,11 @@ fn pair(seed: u64, config: Config) -> (World, NodeName, NodeName, StreamName) {
     (world, a, b, stream)
 }
 
-/// What a node was told since a moment, ticks left out.
+/// What a node was told since a moment, ticks and room left out.
 fn told(world: &World, n: NodeName, since: Duration) -> Vec<(Duration, Event<'static>)> {
     let told = world.log().iter().filter(|happening| happening.node == n && happening.at >= since);
     told.filter_map(|happening| match &happening.what {
-        What::Told(Event::Tick) => None,
+        What::Told(Event::Tick | Event::Room { .. }) => None,
         What::Told(event) => Some((happening.at, event.clone())),
         What::Unable(_)
         | What::Dials { .. }
@@ -50,6 +50,9 @@ fn told(world: &World, n: NodeName, since: Duration) -> Vec<(Duration, Event<'st
         | What::Closes { .. }
         | What::Announces { .. }
         | What::News(_)
+        | What::Delivers { .. }
+        | What::Settles { .. }
+        | What::Roomy { .. }
         | What::Started(_)
         | What::Stopped(_)
         | What::Frozen(_)
@@ -62,7 +65,7 @@ fn told(world: &World, n: NodeName, since: Duration) -> Vec<(Duration, Event<'st
 }
 
 /// The frames among them.
-fn frames(world: &World, n: NodeName, since: Duration) -> Vec<Frame> {
+fn frames(world: &World, n: NodeName, since: Duration) -> Vec<Frame<'static>> {
     let frames = |event: Event<'static>| {
         if let Event::Frames { frames, .. } = event { frames.to_vec() } else { Vec::new() }
     };
@@ -80,6 +83,8 @@ fn kinds(world: &World, n: NodeName, since: Duration) -> Vec<(Duration, &'static
         Event::Heard { .. } => "heard",
         Event::Tick => "tick",
         Event::Wake(_) => "wake",
+        Event::Room { .. } => "room",
+        Event::Send { .. } | Event::SendAll { .. } | Event::Took { .. } | Event::Collect { .. } => "mail",
         Event::Keep { .. } | Event::KeepAt { .. } | Event::Seek { .. } => "wish",
         Event::Forget { .. } | Event::ForgetAt { .. } | Event::Expel { .. } | Event::Leave => "unwish",
     };

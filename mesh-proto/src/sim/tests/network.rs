@@ -10,7 +10,7 @@ use crate::reason::{Reason, SystemError};
 use crate::sim::stream::{At, Packet};
 use crate::sim::{Direction, NodeName, Start, Stop, StreamName, What, World};
 
-fn ping(nonce: u32) -> Frame {
+fn ping(nonce: u32) -> Frame<'static> {
     Frame::Ping { nonce }
 }
 

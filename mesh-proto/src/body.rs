@@ -1,0 +1,178 @@
+//! The bytes of a message, or of a piece of one: moved, and never looked at.
+
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::ops::{Deref, Range};
+
+#[cfg(feature = "alloc")]
+use bytes::Bytes;
+#[cfg(feature = "alloc")]
+use serde::Deserialize;
+use serde::{Serialize, Serializer};
+
+/// The longest body that is made up when a trace is replayed.
+#[cfg(feature = "alloc")]
+const LONGEST: usize = 1 << 24;
+
+/// Some bytes that the machine carries: borrowed from the caller, or, with the feature `alloc`, a shared handle to them
+/// that is moved and never copied.
+///
+/// To serde a body is its length: payloads do not belong in a trace. What is read back is as long, and all zero.
+#[derive(Clone)]
+pub struct Body<'a>(Inner<'a>);
+
+#[derive(Clone)]
+enum Inner<'a> {
+    Borrowed(&'a [u8]),
+    #[cfg(feature = "alloc")]
+    Shared(Bytes),
+}
+
+impl Body<'_> {
+    /// No bytes.
+    pub const EMPTY: Self = Self(Inner::Borrowed(&[]));
+
+    /// A part of it, as far as it has that many bytes.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let end = range.end.min(self.len());
+        let range = range.start.min(end)..end;
+        match &self.0 {
+            Inner::Borrowed(bytes) => Self(Inner::Borrowed(bytes.get(range).unwrap_or_default())),
+            #[cfg(feature = "alloc")]
+            Inner::Shared(bytes) => Self(Inner::Shared(bytes.slice(range))),
+        }
+    }
+
+    /// A handle to the bytes. What is only borrowed is copied.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        match &self.0 {
+            Inner::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+            Inner::Shared(bytes) => bytes.clone(),
+        }
+    }
+
+    /// The same, depending on nobody. What is only borrowed is copied.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn into_owned(self) -> Body<'static> {
+        Body(Inner::Shared(match self.0 {
+            Inner::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+            Inner::Shared(bytes) => bytes,
+        }))
+    }
+}
+
+impl Deref for Body<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Inner::Borrowed(bytes) => bytes,
+            #[cfg(feature = "alloc")]
+            Inner::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Default for Body<'_> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl<'a> From<&'a [u8]> for Body<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self(Inner::Borrowed(bytes))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Body<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self(Inner::Borrowed(bytes))
+    }
+}
+
+impl<'a> From<&'a str> for Body<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Inner::Borrowed(text.as_bytes()))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl From<Bytes> for Body<'_> {
+    fn from(bytes: Bytes) -> Self {
+        Self(Inner::Shared(bytes))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl From<alloc::vec::Vec<u8>> for Body<'_> {
+    fn from(bytes: alloc::vec::Vec<u8>) -> Self {
+        Self(Inner::Shared(bytes.into()))
+    }
+}
+
+impl PartialEq for Body<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Body<'_> {}
+
+impl Hash for Body<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+/// The length alone: what is in it is nobody's business.
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} B", self.len())
+    }
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.len() as u64).serialize(serializer)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<'de> Deserialize<'de> for Body<'_> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let len = u64::deserialize(deserializer)?;
+        match usize::try_from(len) {
+            Ok(len) if len <= LONGEST => Ok(alloc::vec![0; len].into()),
+            Ok(_) | Err(_) => Err(serde::de::Error::custom("a body is longer than any message")),
+        }
+    }
+}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_ends_where_the_body_does() {
+        for body in [Body::from(b"abcdef"), Body::from(b"abcdef".to_vec())] {
+            assert_eq!(&*body.part(1..3), b"bc");
+            assert_eq!(&*body.part(4..9), b"ef");
+            assert_eq!(&*body.part(8..9), b"");
+        }
+    }
+
+    #[test]
+    fn a_body_is_written_as_its_length() {
+        let bytes = postcard::to_allocvec(&Body::from(b"secret")).expect("a length can be written");
+        assert_eq!(bytes, [6]);
+        let again: Body<'_> = postcard::from_bytes(&bytes).expect("a length can be read");
+        assert_eq!(&*again, [0; 6]);
+        let long = postcard::to_allocvec(&(LONGEST as u64 + 1)).expect("a number can be written");
+        assert!(postcard::from_bytes::<Body<'_>>(&long).is_err());
+    }
+}

@@ -1,0 +1,179 @@
+//! What may have been delivered: a model of delivery that knows nothing of links, sessions and marks.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::body::Body;
+use crate::machine::Answer;
+use crate::message::{Lane, Message, OnRestart, Outcome, Wants};
+use crate::rules::Rules;
+use crate::sim::{NodeName, World};
+use crate::storage::Storage;
+
+/// Posts messages, and holds what comes of them against what may: each arrives at most once, whole, in the order of its
+/// lane; one whose receipt says that it was taken has arrived; and one that did not arrive is never passed over in
+/// silence.
+///
+/// ```
+/// use core::time::Duration;
+/// use mesh_proto::sim::{Ledger, World};
+/// use mesh_proto::{Config, Lane};
+///
+/// let mut world = World::new(7);
+/// let (a, b) = (world.add(Config::lan()), world.add(Config::lan()));
+/// world.keep(a, b);
+/// let mut ledger = Ledger::new();
+/// for len in [1, 1_000, 1_000_000] {
+///     assert!(ledger.post(&mut world, a, b, Lane::Ordinary, len));
+/// }
+/// world.run_for(Duration::from_secs(5));
+/// assert_eq!(ledger.read(&mut world), Ok(()));
+/// assert_eq!((ledger.arrived(), ledger.missing()), (3, 0));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    rows: BTreeMap<(NodeName, NodeName, Lane), Vec<Entry>>,
+    /// Where each token stands: a row, and a place in it.
+    tokens: Vec<((NodeName, NodeName, Lane), usize)>,
+    arrived: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    token: u64,
+    len: usize,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    UnderWay,
+    Arrived,
+    /// It was reported, and did not arrive before that.
+    Reported,
+}
+
+impl Ledger {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Posts a message of this length, which is like no other; `false` if there was no room for it.
+    pub fn post<S: Storage, R: Rules>(
+        &mut self,
+        world: &mut World<S, R>,
+        from: NodeName,
+        to: NodeName,
+        lane: Lane,
+        len: usize,
+    ) -> bool {
+        let token = self.tokens.len() as u64;
+        let body = Body::from(content(token, len));
+        let message = Message { lane, token, wants: Wants::Receipt, on_restart: OnRestart::Report, body };
+        if !matches!(world.post(from, to, message), Answer::Sent { queued: 1, .. }) {
+            return false;
+        }
+        let row = self.rows.entry((from, to, lane)).or_default();
+        self.tokens.push(((from, to, lane), row.len()));
+        row.push(Entry { token, len, fate: Fate::UnderWay });
+        true
+    }
+
+    /// Reads what came everywhere, and what was settled.
+    ///
+    /// # Errors
+    ///
+    /// What may not be.
+    pub fn read<S: Storage, R: Rules>(&mut self, world: &mut World<S, R>) -> Result<(), String> {
+        let nodes: Vec<NodeName> = world.nodes().collect();
+        for to in &nodes {
+            for message in world.take_inbox(*to) {
+                let Some(from) = nodes.iter().find(|from| world.id(**from) == message.from) else {
+                    return Err(format!("{to} has a message from {:?}, which is nobody", message.from));
+                };
+                let row = self.rows.entry((*from, *to, message.lane)).or_default();
+                let last = row.iter().rposition(|entry| entry.fate == Fate::Arrived).map_or(0, |at| at + 1);
+                let is_it = |entry: &Entry| *message.body == *content(entry.token, entry.len);
+                let Some(at) = row.iter().skip(last).position(is_it).map(|ahead| last + ahead) else {
+                    let again = row.iter().take(last).any(is_it);
+                    let what = if again { "again, or late" } else { "that nobody sent" };
+                    return Err(format!("{to} has a message of {} B {what}", message.body.len()));
+                };
+                let passed_over = row[last..at].iter().find(|entry| entry.fate == Fate::UnderWay);
+                if let Some(entry) = passed_over {
+                    return Err(format!(
+                        "{to} has a message before number {}, which is not settled",
+                        entry.token
+                    ));
+                }
+                row[at].fate = Fate::Arrived;
+                self.arrived += 1;
+            }
+        }
+        for from in nodes {
+            for (_, token, outcome) in world.take_settled(from) {
+                let place = usize::try_from(token).ok().and_then(|token| self.tokens.get(token));
+                let Some((key, at)) = place else { return Err(format!("a receipt for {token}")) };
+                let Some(entry) = self.rows.get_mut(key).and_then(|row| row.get_mut(*at)) else { continue };
+                match (outcome, entry.fate) {
+                    (Outcome::Taken, Fate::Arrived) | (_, Fate::Arrived) => {}
+                    (Outcome::Taken, Fate::UnderWay | Fate::Reported) => {
+                        return Err(format!("number {token} counts as taken, and never came"));
+                    }
+                    (Outcome::Ended(_) | Outcome::TooLarge { .. } | Outcome::NoRoom, Fate::UnderWay) => {
+                        entry.fate = Fate::Reported;
+                    }
+                    (Outcome::Ended(_) | Outcome::TooLarge { .. } | Outcome::NoRoom, Fate::Reported) => {
+                        return Err(format!("number {token} was reported twice"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what a node had under way: its process is gone, and nobody will tell.
+    pub fn gone(&mut self, node: NodeName) {
+        for ((from, _, _), row) in &mut self.rows {
+            if *from == node {
+                row.iter_mut().filter(|entry| entry.fate == Fate::UnderWay).for_each(|entry| {
+                    entry.fate = Fate::Reported;
+                });
+            }
+        }
+    }
+
+    /// How many messages arrived.
+    #[must_use]
+    pub fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
+    /// How many neither arrived nor were reported.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.rows.values().flatten().filter(|entry| entry.fate == Fate::UnderWay).count()
+    }
+
+    /// How many were reported and did not arrive.
+    #[must_use]
+    pub fn reported(&self) -> usize {
+        self.rows.values().flatten().filter(|entry| entry.fate == Fate::Reported).count()
+    }
+}
+
+/// The bytes of a message: those of its number first, so that no two of eight bytes or more are alike.
+fn content(token: u64, len: usize) -> Vec<u8> {
+    let mut word = token;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        bytes.extend_from_slice(&word.to_le_bytes());
+        word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    }
+    bytes.truncate(len);
+    bytes
+}

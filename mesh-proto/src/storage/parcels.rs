@@ -1,0 +1,48 @@
+//! Messages that wait, each lane in its order: their headers and their bytes.
+
+use core::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Full, Plain};
+use crate::body::Body;
+use crate::message::Lane;
+
+/// Two rows of messages, one a lane. Messages are named by their place in their row; taking one out moves up those
+/// behind it.
+///
+/// To serde the bytes are their length: what is restored is as long, and all zero.
+pub trait Parcels<H: Plain>: Default + Clone + fmt::Debug + Serialize + DeserializeOwned {
+    /// How many messages there are on a lane.
+    fn len(&self, lane: Lane) -> usize;
+
+    /// What is known of one.
+    fn header(&self, lane: Lane, at: usize) -> Option<&H>;
+
+    /// The same, to change.
+    fn header_mut(&mut self, lane: Lane, at: usize) -> Option<&mut H>;
+
+    /// The bytes of one, as far as they are here.
+    fn body(&self, lane: Lane, at: usize) -> Body<'_>;
+
+    /// Puts one behind the others, with its first bytes; `total` of them will come.
+    ///
+    /// # Errors
+    ///
+    /// There is no room. Nothing has changed.
+    fn push(&mut self, lane: Lane, header: H, body: &Body<'_>, total: usize) -> Result<(), Full>;
+
+    /// Adds bytes to the last one.
+    ///
+    /// # Errors
+    ///
+    /// There is no room, or no message. Nothing has changed.
+    fn extend(&mut self, lane: Lane, body: &Body<'_>) -> Result<(), Full>;
+
+    /// Drops the bytes of one, and keeps its header.
+    fn strip(&mut self, lane: Lane, at: usize);
+
+    /// Takes one out.
+    fn remove(&mut self, lane: Lane, at: usize) -> Option<H>;
+}

@@ -1,0 +1,142 @@
+//! Messages in place: their bytes lie one behind the other, and close up when one is taken out.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Full, Parcels, Plain};
+use crate::body::Body;
+use crate::message::Lane;
+
+/// At most `MESSAGES` messages with `BYTES` bytes in all, of both lanes together.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "", from = "Headers<H, MESSAGES>", into = "Headers<H, MESSAGES>")]
+pub struct FixedParcels<H: Plain, const BYTES: usize, const MESSAGES: usize> {
+    headers: heapless::Vec<Parcel<H>, MESSAGES>,
+    /// The bytes of all, in the order of the headers.
+    bytes: heapless::Vec<u8, BYTES>,
+}
+
+/// What is written of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+struct Headers<H: Plain, const MESSAGES: usize>(heapless::Vec<Parcel<H>, MESSAGES>);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+struct Parcel<H: Plain> {
+    lane: Lane,
+    header: H,
+    len: u32,
+}
+
+impl<H: Plain, const BYTES: usize, const MESSAGES: usize> From<FixedParcels<H, BYTES, MESSAGES>>
+    for Headers<H, MESSAGES>
+{
+    fn from(parcels: FixedParcels<H, BYTES, MESSAGES>) -> Self {
+        Self(parcels.headers)
+    }
+}
+
+impl<H: Plain, const BYTES: usize, const MESSAGES: usize> From<Headers<H, MESSAGES>>
+    for FixedParcels<H, BYTES, MESSAGES>
+{
+    fn from(Headers(mut headers): Headers<H, MESSAGES>) -> Self {
+        let mut bytes = heapless::Vec::new();
+        headers.retain(|parcel| bytes.resize(bytes.len().saturating_add(parcel.len as usize), 0).is_ok());
+        Self { headers, bytes }
+    }
+}
+
+impl<H: Plain, const BYTES: usize, const MESSAGES: usize> FixedParcels<H, BYTES, MESSAGES> {
+    /// Where a message stands among all, and where its bytes begin.
+    fn find(&self, lane: Lane, at: usize) -> Option<(usize, usize)> {
+        let mut begin = 0;
+        let mut before = 0;
+        for (index, parcel) in self.headers.iter().enumerate() {
+            if parcel.lane == lane {
+                if before == at {
+                    return Some((index, begin));
+                }
+                before += 1;
+            }
+            begin += parcel.len as usize;
+        }
+        None
+    }
+
+    /// Takes bytes out.
+    fn close_up(&mut self, begin: usize, len: usize) {
+        let end = (begin + len).min(self.bytes.len());
+        let begin = begin.min(end);
+        self.bytes.copy_within(end.., begin);
+        self.bytes.truncate(self.bytes.len() - (end - begin));
+    }
+}
+
+impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Default for FixedParcels<H, BYTES, MESSAGES> {
+    fn default() -> Self {
+        Self { headers: heapless::Vec::new(), bytes: heapless::Vec::new() }
+    }
+}
+
+impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedParcels<H, BYTES, MESSAGES> {
+    fn len(&self, lane: Lane) -> usize {
+        self.headers.iter().filter(|parcel| parcel.lane == lane).count()
+    }
+
+    fn header(&self, lane: Lane, at: usize) -> Option<&H> {
+        let (index, _) = self.find(lane, at)?;
+        self.headers.get(index).map(|parcel| &parcel.header)
+    }
+
+    fn header_mut(&mut self, lane: Lane, at: usize) -> Option<&mut H> {
+        let (index, _) = self.find(lane, at)?;
+        self.headers.get_mut(index).map(|parcel| &mut parcel.header)
+    }
+
+    fn body(&self, lane: Lane, at: usize) -> Body<'_> {
+        let bytes = self.find(lane, at).and_then(|(index, begin)| {
+            let len = self.headers.get(index)?.len as usize;
+            self.bytes.get(begin..begin + len)
+        });
+        bytes.unwrap_or_default().into()
+    }
+
+    fn push(&mut self, lane: Lane, header: H, body: &Body<'_>, total: usize) -> Result<(), Full> {
+        // Room for all of it, so that what has begun can be ended.
+        if self.headers.is_full() || BYTES - self.bytes.len() < total.max(body.len()) {
+            return Err(Full);
+        }
+        let len = u32::try_from(body.len()).map_err(|_| Full)?;
+        self.bytes.extend_from_slice(body).map_err(|_| Full)?;
+        self.headers.push(Parcel { lane, header, len }).map_err(|_| Full)
+    }
+
+    fn extend(&mut self, lane: Lane, body: &Body<'_>) -> Result<(), Full> {
+        let (index, begin) =
+            self.len(lane).checked_sub(1).and_then(|last| self.find(lane, last)).ok_or(Full)?;
+        let parcel = self.headers.get_mut(index).ok_or(Full)?;
+        let at = begin + parcel.len as usize;
+        let old = self.bytes.len();
+        self.bytes.extend_from_slice(body).map_err(|_| Full)?;
+        parcel.len += u32::try_from(body.len()).map_err(|_| Full)?;
+        if let Some(behind) = self.bytes.get_mut(at..) {
+            behind.rotate_left(old - at);
+        }
+        Ok(())
+    }
+
+    fn strip(&mut self, lane: Lane, at: usize) {
+        let Some((index, begin)) = self.find(lane, at) else { return };
+        if let Some(parcel) = self.headers.get_mut(index) {
+            let len = core::mem::take(&mut parcel.len);
+            self.close_up(begin, len as usize);
+        }
+    }
+
+    fn remove(&mut self, lane: Lane, at: usize) -> Option<H> {
+        let (index, begin) = self.find(lane, at)?;
+        let parcel = self.headers.remove(index);
+        self.close_up(begin, parcel.len as usize);
+        Some(parcel.header)
+    }
+}

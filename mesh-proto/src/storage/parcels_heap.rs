@@ -1,0 +1,127 @@
+//! Messages on the heap: handles that are moved, and bytes that are copied only where pieces are put together.
+
+extern crate alloc;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{Full, Parcels, Plain};
+use crate::body::Body;
+use crate::message::{Lane, PerLane};
+
+/// Messages on the heap.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct HeapParcels<H: Plain>(PerLane<VecDeque<Parcel<H>>>);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+struct Parcel<H: Plain> {
+    header: H,
+    bytes: Held,
+}
+
+/// The bytes of a message.
+#[derive(Clone, Debug)]
+enum Held {
+    /// A handle to all of them.
+    Whole(Bytes),
+    /// Those that have come so far.
+    Growing(Vec<u8>),
+}
+
+impl Held {
+    fn body(&self) -> Body<'_> {
+        match self {
+            Self::Whole(bytes) => bytes.clone().into(),
+            Self::Growing(bytes) => bytes.as_slice().into(),
+        }
+    }
+}
+
+impl Serialize for Held {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let growing = match self {
+            Self::Whole(_) => false,
+            Self::Growing(_) => true,
+        };
+        (growing, self.body()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Held {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (growing, body) = <(bool, Body<'_>)>::deserialize(deserializer)?;
+        let bytes = body.to_bytes();
+        Ok(if growing { Self::Growing(bytes.into()) } else { Self::Whole(bytes) })
+    }
+}
+
+impl<H: Plain> Default for HeapParcels<H> {
+    fn default() -> Self {
+        Self(PerLane { ordinary: VecDeque::new(), urgent: VecDeque::new() })
+    }
+}
+
+impl<H: Plain> Parcels<H> for HeapParcels<H> {
+    fn len(&self, lane: Lane) -> usize {
+        self.0.of(lane).len()
+    }
+
+    fn header(&self, lane: Lane, at: usize) -> Option<&H> {
+        self.0.of(lane).get(at).map(|parcel| &parcel.header)
+    }
+
+    fn header_mut(&mut self, lane: Lane, at: usize) -> Option<&mut H> {
+        self.0.of_mut(lane).get_mut(at).map(|parcel| &mut parcel.header)
+    }
+
+    fn body(&self, lane: Lane, at: usize) -> Body<'_> {
+        self.0.of(lane).get(at).map_or(Body::EMPTY, |parcel| parcel.bytes.body())
+    }
+
+    fn push(&mut self, lane: Lane, header: H, body: &Body<'_>, total: usize) -> Result<(), Full> {
+        let bytes = if body.len() >= total {
+            Held::Whole(body.to_bytes())
+        } else {
+            let mut bytes = Vec::new();
+            bytes.try_reserve_exact(total).map_err(|_| Full)?;
+            bytes.extend_from_slice(body);
+            Held::Growing(bytes)
+        };
+        let row = self.0.of_mut(lane);
+        row.try_reserve(1).map_err(|_| Full)?;
+        row.push_back(Parcel { header, bytes });
+        Ok(())
+    }
+
+    fn extend(&mut self, lane: Lane, body: &Body<'_>) -> Result<(), Full> {
+        let last = self.0.of_mut(lane).back_mut().ok_or(Full)?;
+        match &mut last.bytes {
+            Held::Whole(_) => return Err(Full),
+            Held::Growing(bytes) => {
+                bytes.try_reserve(body.len()).map_err(|_| Full)?;
+                bytes.extend_from_slice(body);
+                if bytes.len() == bytes.capacity() {
+                    last.bytes = Held::Whole(core::mem::take(bytes).into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn strip(&mut self, lane: Lane, at: usize) {
+        if let Some(parcel) = self.0.of_mut(lane).get_mut(at) {
+            parcel.bytes = Held::Whole(Bytes::new());
+        }
+    }
+
+    fn remove(&mut self, lane: Lane, at: usize) -> Option<H> {
+        let row = self.0.of_mut(lane);
+        let parcel = if at == 0 { row.pop_front() } else { row.remove(at) };
+        parcel.map(|parcel| parcel.header)
+    }
+}
