@@ -75,12 +75,15 @@
 //! * [`Event`], [`Action`]: what goes in and what comes out. [`Frame`]: what travels.
 //! * [`Config`]: everything that can be set, and what is refused.
 //! * [`Mesh::news`], [`Mesh::explain`], [`Mesh::stats`]: what holds, why, and how often.
+//! * `wire` (feature `noise`): the channel that a link's frames go through.
 //! * `sim` (feature `sim`): many machines on one virtual clock, to test what is built on them.
 //!
 //! # Features
 //!
 //! * `alloc` (default): tables on the heap (`Heap`). Without it there is [`Fixed`], with capacities known when
 //!   compiled, and nothing in this crate allocates.
+//! * `noise`: the channel, `wire`: bytes to trusted frames and back. It allocates nothing either.
+//! * `aws-lc`: the channel's curve and ciphers by AWS-LC. The bytes are the same.
 //! * `sim`: the simulator, the explorer, and rules with one clause missing. It adds code and changes no behaviour.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -114,6 +117,8 @@ pub mod sim;
 pub mod storage;
 mod time;
 pub mod trace;
+#[cfg(feature = "noise")]
+pub mod wire;
 
 pub use action::{Action, Delivery};
 pub use announcement::{Announcement, AnnouncementKind, Audience, Cause, Vouched};

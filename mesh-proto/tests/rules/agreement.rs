@@ -273,7 +273,8 @@ on_both! {
         assert_eq!(orders, [Order::Send(refused, Frame::Close(Reason::Conflict))]);
         node.tell(Event::Closed { link: known, error: SystemError::Reset });
         let (again, _, _) = node.accept(LOWER, hello(run(1, 1)));
-        assert_eq!(node.frame(again, Frame::Pong { nonce: 1 }), [Order::Send(again, Frame::Cleared)]);
+        let marks = Order::Send(again, Frame::Marks(own_hello().marks));
+        assert_eq!(node.frame(again, Frame::Pong { nonce: 1 }), [Order::Send(again, Frame::Cleared), marks]);
     }
 
     fn r6_what_was_told_in_doubt_is_told_again<S>() {
@@ -330,6 +331,7 @@ on_both! {
         let orders = node.frame(ours, Frame::Close(Reason::Conflict));
         assert_eq!(closes(&orders), [(ours, Reason::Conflict)]);
         assert!(node.view(LOWER).conflict);
+        assert_eq!(node.mesh.stats().conflicts, 1);
         assert_eq!(node.standing(LOWER), Standing::Down { reason: Some(Reason::Conflict) });
         assert_eq!(dials(&node.pass(millis(299_999))), []);
         assert_eq!(dials(&node.pass(millis(1))), [1]);

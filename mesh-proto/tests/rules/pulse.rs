@@ -60,6 +60,8 @@ on_both! {
         assert_eq!(node.frame(link, Frame::Pong { nonce: 3 }), []);
         assert_eq!(node.waits(), Some(millis(2_500)));
         assert_eq!(node.frame(link, Frame::Pong { nonce: 2 }), [], "a late one does no harm");
+        let keep = Event::Keep { peer: LOWER, routes: routes(&[1]) };
+        assert_eq!(node.tell(keep), [], "the link is not suspect any more");
     }
 
     fn r8_an_answer_to_what_was_never_asked_breaks_the_protocol<S>() {
