@@ -37,7 +37,7 @@ enum Held {
 impl Held {
     fn body(&self) -> Body<'_> {
         match self {
-            Self::Whole(bytes) => bytes.clone().into(),
+            Self::Whole(bytes) => bytes.into(),
             Self::Growing(bytes, _) => bytes.as_slice().into(),
         }
     }
