@@ -19,6 +19,7 @@ use crate::id::{Incarnation, LinkTag};
 use crate::message::{Lane, LaneMarks, Marks, PerLane, Piece, Place, Takes, Window};
 use crate::reason::{Reason, Refusal, SystemError};
 use crate::wire::primitives::TAG;
+use crate::wire::varint;
 use crate::wire::writer::NoRoom;
 
 /// Kinds from here on may be skipped by who does not know them.
@@ -111,9 +112,10 @@ fn write(room: &mut [u8], body: &impl Serialize) -> Result<usize, NoRoom> {
 
 /// Writes what stands before the bytes of a piece, and these: the one copy that a message takes to be sent.
 fn write_piece(room: &mut [u8], piece: &Piece<'_>) -> Result<usize, NoRoom> {
-    let head = write(room, &PieceHead::of(piece))?;
-    let place = room.get_mut(head..).and_then(|rest| rest.get_mut(..piece.body.len())).ok_or(NoRoom)?;
-    place.copy_from_slice(&piece.body);
+    let before = room.len();
+    let rest = PieceHead::of(piece).write(room).ok_or(NoRoom)?;
+    let head = before - rest.len();
+    rest.get_mut(..piece.body.len()).ok_or(NoRoom)?.copy_from_slice(&piece.body);
     Ok(head + piece.body.len())
 }
 
@@ -179,8 +181,7 @@ impl<'r> Iterator for Frames<'r> {
 
 /// The lane and the head of a piece, and how many bytes stand behind it.
 fn piece(body: &[u8]) -> Result<(Lane, PieceHead, usize), Malformed> {
-    let (head, rest) =
-        postcard::take_from_bytes::<PieceHead>(body).map_err(|_| Malformed::Body(kind::DATA))?;
+    let (head, rest) = PieceHead::read(body).ok_or(Malformed::Body(kind::DATA))?;
     let lane = head.lane().ok_or(Malformed::Body(kind::DATA))?;
     Ok((lane, head, rest.len()))
 }
@@ -308,7 +309,6 @@ struct NonceBody {
 }
 
 /// What stands before the bytes of a piece. It cannot grow: these come right behind it.
-#[derive(Serialize, Deserialize)]
 struct PieceHead {
     lane: u8,
     number: u64,
@@ -326,6 +326,23 @@ impl PieceHead {
             Lane::Urgent => 1,
         };
         Self { lane, number: piece.number, offset: piece.offset, total: piece.total }
+    }
+
+    fn write<'r>(&self, room: &'r mut [u8]) -> Option<&'r mut [u8]> {
+        let Self { lane, number, offset, total } = *self;
+        let (place, rest) = room.split_first_mut()?;
+        *place = lane;
+        let rest = varint::put(rest, number)?;
+        let rest = varint::put(rest, u64::from(offset))?;
+        varint::put(rest, u64::from(total))
+    }
+
+    fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (lane, rest) = bytes.split_first()?;
+        let (number, rest) = varint::take_long(rest)?;
+        let (offset, rest) = varint::take_short(rest)?;
+        let (total, rest) = varint::take_short(rest)?;
+        Some((Self { lane: *lane, number, offset, total }, rest))
     }
 
     const fn lane(&self) -> Option<Lane> {
