@@ -288,6 +288,9 @@ fn open_all(records: &mut Records<&mut [u8]>, opener: &mut Opener) {
     }
 }
 
+/// Somebody's handshake, and how it is called.
+type Shake<'a> = (&'static str, Box<dyn FnMut() + 'a>);
+
 fn handshakes() {
     println!("\nhandshakes, both ends on one core");
     let mut open = Pair::open(Suite::AesGcm);
@@ -295,7 +298,7 @@ fn handshakes() {
     let (mut snow_open, mut snow_closed) = (Snow::open(), Snow::closed());
     #[cfg(feature = "aws-lc")]
     let tls = Tls::new();
-    let mut ways: Vec<(&str, Box<dyn FnMut()>)> = vec![
+    let mut ways: Vec<Shake<'_>> = vec![
         ("snow, XX", Box::new(|| snow_open.shake())),
         ("snow, XXpsk0", Box::new(|| snow_closed.shake())),
         #[cfg(feature = "aws-lc")]
