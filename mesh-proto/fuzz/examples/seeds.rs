@@ -49,7 +49,7 @@ fn frames() -> Vec<Vec<u8>> {
         Frame::Lost([loss].into_iter().collect()),
         Frame::Noted([loss.tag, LinkTag::new(1)].into_iter().collect()),
         Frame::Doubted,
-        Frame::Cleared,
+        Frame::Cleared { birth: 2 },
         Frame::Close(Reason::Superseded),
         Frame::Data(piece),
         Frame::Marks(MARKS),
