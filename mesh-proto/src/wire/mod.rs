@@ -35,6 +35,7 @@ mod primitives;
 mod record;
 mod text;
 mod unprotected;
+mod varint;
 mod writer;
 
 pub use codec::{Frames, MAX_CONTROL, Malformed, encode};
