@@ -30,9 +30,9 @@ fn urgent(number: u64, len: usize) -> Frame<'static> {
 
 /// What is sent on a link, less anything but data and marks.
 fn sent(orders: &[Order]) -> Vec<(LinkId, Frame<'static>)> {
-    let data = |order: &Order| match order {
-        Order::Send(link, frame @ (Frame::Data(_) | Frame::Marks(_))) => Some((*link, frame.clone())),
-        _ => None,
+    let data = |order: &Order| {
+        let Order::Send(link, frame @ (Frame::Data(_) | Frame::Marks(_))) = order else { return None };
+        Some((*link, frame.clone()))
     };
     orders.iter().filter_map(data).collect()
 }
