@@ -293,7 +293,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 }
             }
             Run::Same => {}
-            Run::Newer => self.renew(slot, hello.incarnation),
+            Run::Newer => self.renew(slot, hello.incarnation, Birth::Kept),
             Run::Doubtful => return,
         }
         // Of a run that is new here they end nothing; they are noted, and need not be told again.
@@ -312,7 +312,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     }
 
     /// A newer run of a peer is there: every link of the older one ends, and so does its session.
-    pub(crate) fn renew(&mut self, slot: Slot, run: Incarnation) {
+    pub(crate) fn renew(&mut self, slot: Slot, run: Incarnation, birth: Birth) {
         if self.rules.holds(Clause::NewerEndsOlder) {
             for old in self.collect(slot, |link| link.incarnation.is_some_and(|old| old != run)) {
                 self.end_link(old, Reason::Restarted, How::Tell, Witness::Both);
@@ -320,9 +320,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.incarnation = Some(run);
-        // What is said of a session with the older run must not be good for one with the newer, nor the other way round.
-        let was_met = self.mail.get(slot).is_some_and(|mail| mail.birth_there.is_some());
-        self.close_mail(slot, Reason::Restarted, if was_met { Birth::Drawn } else { Birth::Kept });
+        self.close_mail(slot, Reason::Restarted, birth);
         if let Some(mail) = self.mail.get_mut(slot) {
             mail.birth_there = None;
         }

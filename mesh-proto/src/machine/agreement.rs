@@ -6,6 +6,7 @@ use crate::frame::PathClass;
 use crate::machine::ending::{How, Witness};
 use crate::machine::link::{Link, Phase, Side};
 use crate::machine::pulse::{Evidence, Pulse, Strictness};
+use crate::machine::session::Birth;
 use crate::machine::{Few, Mesh};
 use crate::reason::Reason;
 use crate::rules::{Clause, Rules};
@@ -176,7 +177,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// The run that was in doubt is the one that lives.
     fn believe(&mut self, slot: Slot, place: Slot) {
         let Some(run) = self.links.get(place).and_then(|link| link.incarnation) else { return };
-        self.renew(slot, run);
+        // It may have been believed before: what it says of that session must not be good for the one that begins.
+        self.renew(slot, run, Birth::Drawn);
         let birth = self.mail.get(slot).map_or(0, |mail| mail.birth);
         for other in self.collect(slot, |link| link.is_admitted() && link.incarnation == Some(run)) {
             if let Some(link) = self.links.get_mut(other) {

@@ -114,9 +114,12 @@ impl Pulse {
             return;
         }
         self.heard = now;
-        if self.patience.is_some() && extends_probe {
+        if let Some(patience) = self.patience
+            && extends_probe
+        {
             let most = self.asked_at.after(self.detect_within);
-            self.patience = Some(now.after(self.probe_time()).min(most));
+            // A late step may have given more, and a longer round trip too: a frame takes nothing of it away.
+            self.patience = Some(now.after(self.probe_time()).min(most).max(patience));
         }
     }
 

@@ -15,7 +15,7 @@ use crate::storage::{Parcels, Slot, Storage};
 pub(crate) enum Birth {
     /// This end, and the other is told by a new number.
     Drawn,
-    /// The other end: this one keeps its number for the next, and what it has not sent yet waits for that.
+    /// The other end: this one keeps its number for the next.
     Kept,
 }
 
@@ -169,8 +169,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             for index in 0..mail.out.len(lane) {
                 let Some(message) = mail.out.header(lane, at).copied() else { break };
                 // What never went out waits for the next session, if it was not for this one, or crossed its end.
-                let not_of_this = birth == Birth::Kept || (reason == Reason::Restarted && !had_session);
-                let waits = index >= numbered && (not_of_this || reason == Reason::Idle);
+                let crossed = reason == Reason::Idle || birth == Birth::Kept;
+                let not_of_this = if reason == Reason::Restarted { !had_session } else { crossed };
+                let waits = index >= numbered && not_of_this;
                 let again = reason == Reason::Restarted && message.on_restart == OnRestart::SendAgain;
                 if waits || again {
                     at += 1;

@@ -34,6 +34,21 @@ on_both! {
         assert_eq!(closes(&node.pass(millis(1))), [(link, Reason::Silent)], "once");
     }
 
+    fn r9_a_frame_takes_nothing_from_what_a_late_step_gave<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        node.pass(millis(2_500));
+        // A peer that says much and answers nothing, at a node that is a little late each time: past the longest that frames
+        // alone can make a probe wait.
+        for nth in 0..15 {
+            node.pass(millis(900));
+            node.freeze(millis(200));
+            assert_eq!(closes(&node.tell(Event::Tick)), []);
+            assert_eq!(closes(&node.frame(link, Frame::Ping { nonce: 1 })), []);
+            assert!(node.waits() <= Some(secs(1)), "the probe waits no longer after step {nth}");
+        }
+    }
+
     fn r9_a_little_lateness_is_only_jitter<S>() {
         let mut node = Node::<S>::new();
         let (link, _) = node.accepted(LOWER, run(1, 1));
