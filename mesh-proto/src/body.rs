@@ -26,6 +26,9 @@ enum Inner<'a> {
     Borrowed(&'a [u8]),
     #[cfg(feature = "alloc")]
     Shared(Bytes),
+    /// A handle that is somebody else's: it is cloned where one is needed, and else costs nothing.
+    #[cfg(feature = "alloc")]
+    Lent(&'a Bytes),
 }
 
 impl Body<'_> {
@@ -41,6 +44,8 @@ impl Body<'_> {
             Inner::Borrowed(bytes) => Self(Inner::Borrowed(bytes.get(range).unwrap_or_default())),
             #[cfg(feature = "alloc")]
             Inner::Shared(bytes) => Self(Inner::Shared(bytes.slice(range))),
+            #[cfg(feature = "alloc")]
+            Inner::Lent(bytes) => Self(Inner::Shared(bytes.slice(range))),
         }
     }
 
@@ -51,6 +56,7 @@ impl Body<'_> {
         match &self.0 {
             Inner::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
             Inner::Shared(bytes) => bytes.clone(),
+            Inner::Lent(bytes) => (*bytes).clone(),
         }
     }
 
@@ -61,6 +67,7 @@ impl Body<'_> {
         Body(Inner::Shared(match self.0 {
             Inner::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
             Inner::Shared(bytes) => bytes,
+            Inner::Lent(bytes) => bytes.clone(),
         }))
     }
 }
@@ -73,6 +80,8 @@ impl Deref for Body<'_> {
             Inner::Borrowed(bytes) => bytes,
             #[cfg(feature = "alloc")]
             Inner::Shared(bytes) => bytes,
+            #[cfg(feature = "alloc")]
+            Inner::Lent(bytes) => bytes,
         }
     }
 }
@@ -105,6 +114,13 @@ impl<'a> From<&'a str> for Body<'a> {
 impl From<Bytes> for Body<'_> {
     fn from(bytes: Bytes) -> Self {
         Self(Inner::Shared(bytes))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<'a> From<&'a Bytes> for Body<'a> {
+    fn from(bytes: &'a Bytes) -> Self {
+        Self(Inner::Lent(bytes))
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Config {
     pub idle_after: Option<Duration>,
     /// When a message that came counts as taken.
     pub taken: Taken,
-    /// What is bounded by number.
+    /// What is bounded by number. What that comes to in bytes: [`Mesh::most_memory`](crate::Mesh::most_memory).
     pub limits: Limits,
 }
 

@@ -119,6 +119,9 @@ impl Case {
         called_first: true,
         complete: true,
     };
+    /// The same, and in neither fault does time pass.
+    pub const ONE_EACH_TWO_FAULTS_NO_PAUSE: Self =
+        Self { name: "one-each-two-faults-no-pause", pauses: 0, ..Self::ONE_EACH_TWO_FAULTS };
     /// Two dials on each side, and one fault.
     pub const TWO_EACH_ONE_FAULT: Self =
         Self { name: "two-each-one-fault", abreast: 2, faults: 1, ..Self::ONE_EACH_TWO_FAULTS };
@@ -138,6 +141,7 @@ impl Case {
     pub const EVERY: &'static [Self] = &[
         Self::ONE_EACH_ONE_FAULT,
         Self::TWO_EACH,
+        Self::ONE_EACH_TWO_FAULTS_NO_PAUSE,
         Self::ONE_EACH_TWO_FAULTS,
         Self::TWO_EACH_ONE_FAULT,
         Self::THREE_EACH,
@@ -146,8 +150,13 @@ impl Case {
     /// Those that are visited while one waits.
     pub const SMALL: &'static [Self] = &[Self::TWO_EACH, Self::ONE_EACH_ONE_FAULT];
     /// Those that are visited unless others are asked for.
-    pub const ALL: &'static [Self] =
-        &[Self::ONE_EACH_TWO_FAULTS, Self::TWO_EACH_ONE_FAULT, Self::THREE_EACH, Self::THREE_NODES];
+    pub const ALL: &'static [Self] = &[
+        Self::ONE_EACH_TWO_FAULTS_NO_PAUSE,
+        Self::ONE_EACH_TWO_FAULTS,
+        Self::TWO_EACH_ONE_FAULT,
+        Self::THREE_EACH,
+        Self::THREE_NODES,
+    ];
 
     /// The configuration of every node.
     ///

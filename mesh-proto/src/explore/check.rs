@@ -1,5 +1,6 @@
 //! What must hold on the way, and where nothing goes wrong any more. Judged by the explorer's own books.
 
+use crate::config::Config;
 use crate::explain::Dialing;
 use crate::explore::feed::{Closing, Doings};
 use crate::explore::stream::{DIALER, End, Stream};
@@ -206,6 +207,16 @@ impl<R: Rules> World<R> {
                 end.asked.first().is_some_and(|asked| awake - asked.awake >= patience)
                     && awake - end.heard >= patience
             };
+            let lasts = kept_in_silence(node.mesh.config());
+            let own = self.streams.iter().flat_map(|stream| &stream.ends).filter(|end| end.node == index);
+            for end in own.filter(|end| end.holds()) {
+                if !end.asked.is_empty() && awake - end.heard >= lasts {
+                    return Err(Violation::new(
+                        "silence",
+                        "a link is kept though nothing was heard on it for long",
+                    ));
+                }
+            }
             for view in node.mesh.peers().filter(|view| view.kept_here) {
                 let mut own = self.streams.iter().flat_map(|stream| {
                     let end = stream.ends.iter().find(|end| end.node == index && end.link.is_some());
@@ -282,6 +293,11 @@ impl<R: Rules> World<R> {
         }
         Ok(())
     }
+}
+
+/// For how long nothing may be heard on a link that is kept: the knob, and twice the probe time that a late step gives.
+pub(super) fn kept_in_silence(config: &Config) -> u64 {
+    micros(config.detect_within) + 2 * micros(config.probe_floor)
 }
 
 /// R3's order, the lower the better: who dialed, then who was there first.

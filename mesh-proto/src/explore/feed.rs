@@ -1,5 +1,6 @@
 //! What a machine is given, what it orders, and what both mean for the explorer's own books.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -173,7 +174,7 @@ impl<R: Rules> World<R> {
         let wait = turn.carry_out(|action| {
             orders.push(match action {
                 Action::Dial { link, route, .. } => Order::Dial(link, route.address),
-                Action::Send { link, frame } => Order::Send(link, frame.clone().into_owned()),
+                Action::Send { link, frame } => Order::Send(link, Box::new(frame.clone().into_owned())),
                 Action::Close { link, reason } => Order::Close(link, reason),
                 Action::Announce { .. } => Order::Announce,
                 Action::Deliver { .. } | Action::Settled { .. } | Action::Roomy { .. } => return,
@@ -233,10 +234,10 @@ impl<R: Rules> World<R> {
                 if begun.contains(&place)
                     && let Some(Item::Record(frames)) = stream.towards[1 - end].back_mut()
                 {
-                    frames.push(frame);
+                    frames.push(*frame);
                 } else {
                     begun.push(place);
-                    stream.push(1 - end, Item::Record([frame].into()));
+                    stream.push(1 - end, Item::Record([*frame].into()));
                 }
             }
             Order::Close(link, reason) => {
@@ -347,7 +348,7 @@ impl<R: Rules> World<R> {
 /// An order, to be carried out once the turn has ended.
 enum Order {
     Dial(LinkId, SocketAddr),
-    Send(LinkId, Frame<'static>),
+    Send(LinkId, Box<Frame<'static>>),
     Close(LinkId, Reason),
     Announce,
 }

@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use crate::explore::check::kept_in_silence;
 use crate::explore::stream::{ACCEPTOR, DIALER, End, Item, Stream};
 use crate::explore::world::{World, name};
 use crate::frame::{Frame, Hello, Losses};
@@ -220,6 +221,7 @@ impl<R: Rules> World<R> {
             words.push(self.admissions_before(end, Some(asked.event), names));
             words.push((awake - asked.awake).min(most));
         }
+        let most = kept_in_silence(self.nodes[*node].mesh.config());
         words.push(if asked.is_empty() { NONE } else { (awake - heard).min(most) });
     }
 

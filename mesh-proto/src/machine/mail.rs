@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Incarnation, LinkId};
+use crate::machine::Mesh;
 use crate::message::{Lane, LaneMarks, Marks, OnRestart, Outcome, PerLane, Place, Takes, Wants, Window};
-use crate::storage::{Array, Parcels, Storage};
+use crate::rules::Rules;
+use crate::storage::{Array, Parcels, Slot, Storage};
 
 /// The messages of one peer. It stands beside the table of peers: most of them have none most of the time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -146,6 +148,34 @@ impl<S: Storage> Default for Mail<S> {
             carrier: None,
             wants_room: false,
             roomy: false,
+        }
+    }
+}
+
+impl<S: Storage, R: Rules> Mesh<S, R> {
+    /// What is kept for a peer changed: its rank and its deadlines may have too, and somebody may have to be told.
+    pub(crate) fn mail_changed(&mut self, place: Slot) {
+        let takes = self.takes();
+        let Some(mail) = self.mail.get_mut(place) else { return };
+        let mut there = mail.kept;
+        there.messages = there.messages.saturating_add(mail.notes());
+        let window = takes.window.for_lane(Lane::Ordinary, takes.message);
+        if mail.wants_room && window.fits(there, takes.message.min(window.bytes / 2)) {
+            mail.wants_room = false;
+            mail.roomy = true;
+        }
+        let owes = mail.roomy || !mail.settled.is_empty();
+        let (held, outgoing) = (mail.is_held(), mail.kept.messages > 0);
+        let Some(peer) = self.peers.get_mut(place) else { return };
+        let before = (peer.has_mail, peer.has_outgoing);
+        peer.has_mail = held;
+        peer.has_outgoing = outgoing;
+        if owes {
+            self.mailed.push_back(&mut self.peers, place);
+        }
+        if before != (held, outgoing) {
+            self.rank(place);
+            self.set_timer(place);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The machine: events in, actions out.
 //!
 //! Each rule has one room: [`admission`] (R1, R7 and who is let in), [`agreement`] (R2 to R4, and the doubts of R6),
-//! [`losses`] (R5), [`pulse`] (R8), [`waking`] (R9), [`announcing`] (R10), [`dialing`] (R11, R12), [`session`] and
-//! [`delivery`] (R13, R14), [`ending`] (R15, R16), [`places`] (R17). This file is the hall: what a machine holds, how a step goes, and how a driver drains it.
+//! [`losses`] (R5), [`pulse`] (R8), [`waking`] (R9), [`announcing`] (R10), [`dialing`] (R11, R12), [`session`],
+//! [`sending`] and [`receiving`] (R13, R14), [`ending`] (R15, R16), [`places`] (R17). This file is the hall: what a machine holds, how a step goes, and how a driver drains it.
 
 mod admission;
 mod agreement;
@@ -10,17 +10,19 @@ mod announcing;
 #[cfg(feature = "sim")]
 mod audit;
 mod candidates;
-mod delivery;
 mod dialing;
 mod ending;
 mod link;
 mod losses;
 mod mail;
+mod memory;
 mod outlook;
 mod peer;
 mod places;
 mod pulse;
 mod reading;
+mod receiving;
+mod sending;
 mod session;
 mod stats;
 mod turn;
@@ -308,8 +310,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Event::Proven { link, proof } => self.proven(link, proof),
             Event::Frames { link, frames } => {
                 let mut sender = None;
-                for frame in frames.iter() {
-                    sender = self.frame(link, frame).or(sender);
+                let mut rest = &*frames;
+                while !rest.is_empty() {
+                    let (read, from) = self.frame(link, rest);
+                    sender = from.or(sender);
+                    rest = rest.get(read..).unwrap_or_default();
                 }
                 if let Some(sender) = sender {
                     self.data_was_read(sender);

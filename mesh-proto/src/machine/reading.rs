@@ -11,7 +11,7 @@ use crate::rules::{Clause, Rules};
 use crate::storage::{Slot, Storage};
 
 impl<S: Storage, R: Rules> Mesh<S, R> {
-    /// Reads one frame.
+    /// Reads the first of some frames, and if that is data, all the data behind it.
     ///
     /// | phase | frame | what comes of it |
     /// |---|---|---|
@@ -31,10 +31,13 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// | | any other | dropped: the close was the last word |
     /// | any other pair | | protocol error: the link ends, and nothing else |
     ///
-    /// Gives the peer that data came from: what becomes of that is seen to once for all frames of an event.
-    pub(crate) fn frame(&mut self, id: LinkId, frame: &Frame<'_>) -> Option<Slot> {
-        let slot = self.place_of(id)?;
-        let link = self.links.get(slot)?;
+    /// Gives how many were read, and the peer that data came from: what becomes of that is seen to once for all frames of
+    /// an event.
+    pub(crate) fn frame(&mut self, id: LinkId, frames: &[Frame<'_>]) -> (usize, Option<Slot>) {
+        let one = (1, None);
+        let Some(frame) = frames.first() else { return one };
+        let Some(slot) = self.place_of(id) else { return one };
+        let Some(link) = self.links.get(slot) else { return one };
         let (peer, doubted) = (link.peer, link.doubted_here);
         match (link.phase, link.side, frame) {
             (Phase::Proven { .. }, Side::Accepted, Frame::Hello(hello)) => self.hello_read(slot, hello),
@@ -53,9 +56,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 self.protocol_error(slot)
             }
             (Phase::Admitted, _, Frame::Close(reason)) => self.close_read(slot, *reason),
-            (Phase::Admitted, _, Frame::Data(piece)) => {
+            (Phase::Admitted, _, Frame::Data(_)) => {
                 self.hear(slot);
-                return peer.filter(|peer| self.data_read(slot, *peer, piece));
+                let Some(peer) = peer else { return one };
+                let (read, owed) = self.data_read(slot, peer, frames);
+                return (read, Some(peer).filter(|_| owed));
             }
             (Phase::Admitted, _, frame) => {
                 self.hear(slot);
@@ -82,7 +87,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 self.protocol_error(slot)
             }
         }
-        None
+        one
     }
 
     fn read_admitted(&mut self, slot: Slot, frame: &Frame<'_>, in_doubt: bool) {

@@ -246,10 +246,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             let Some(marks) = self.marks_owed(slot) else { return true };
             Frame::Marks(marks)
         } else if owes.data {
-            let sent = self.send_piece(slot, perform);
-            if let (false, Some(link)) = (sent, self.links.get_mut(slot)) {
-                link.owes.data = false;
-            }
+            owes.data = false;
+            self.send_pieces(slot, perform);
             return true;
         } else if let Some(reason) = owes.close.take() {
             Frame::Close(reason)

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{Full, Plain};
 use crate::body::Body;
@@ -12,8 +12,12 @@ use crate::message::Lane;
 /// Two rows of messages, one a lane. Messages are named by their place in their row; taking one out moves up those
 /// behind it.
 ///
-/// To serde the bytes are their length: what is restored is as long, and all zero.
+/// To serde the bytes are their length: what is restored is as long, and all zero. Both kinds of tables are written
+/// alike.
 pub trait Parcels<H: Plain>: Default + Clone + fmt::Debug + Serialize + DeserializeOwned {
+    /// How many bytes a table of these takes for each message, its body aside.
+    const EACH: usize;
+
     /// How many messages there are on a lane.
     fn len(&self, lane: Lane) -> usize;
 
@@ -45,4 +49,27 @@ pub trait Parcels<H: Plain>: Default + Clone + fmt::Debug + Serialize + Deserial
 
     /// Takes one out.
     fn remove(&mut self, lane: Lane, at: usize) -> Option<H>;
+}
+
+/// The most that a restored message has: a length from anywhere allocates no more.
+const MOST: u32 = 1 << 24;
+
+/// What is written of a message: what is known of it, and how long it is so far, and in the end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(super) struct Written<H: Plain> {
+    pub(super) header: H,
+    len: u32,
+    total: u32,
+}
+
+impl<H: Plain> Written<H> {
+    pub(super) fn new(header: H, len: usize, total: usize) -> Self {
+        let bound = |len: usize| u32::try_from(len).unwrap_or(MOST);
+        Self { header, len: bound(len), total: bound(total) }
+    }
+
+    pub(super) fn lengths(&self) -> (usize, usize) {
+        (self.len.min(MOST) as usize, self.total.min(MOST) as usize)
+    }
 }

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::parcels::Written;
 use super::{Full, Parcels, Plain};
 use crate::body::Body;
-use crate::message::Lane;
+use crate::message::{Lane, PerLane};
 
 /// At most `MESSAGES` messages with `BYTES` bytes in all, of both lanes together.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(bound = "", from = "Headers<H, MESSAGES>", into = "Headers<H, MESSAGES>")]
+#[serde(bound = "", from = "Lanes<H, MESSAGES>", into = "Lanes<H, MESSAGES>")]
 pub struct FixedParcels<H: Plain, const BYTES: usize, const MESSAGES: usize> {
     headers: heapless::Vec<Parcel<H>, MESSAGES>,
     /// The bytes of all, in the order of the headers.
@@ -16,33 +17,52 @@ pub struct FixedParcels<H: Plain, const BYTES: usize, const MESSAGES: usize> {
 }
 
 /// What is written of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(bound = "")]
-struct Headers<H: Plain, const MESSAGES: usize>(heapless::Vec<Parcel<H>, MESSAGES>);
+type Lanes<H, const MESSAGES: usize> = PerLane<heapless::Vec<Written<H>, MESSAGES>>;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[derive(Clone, Debug)]
 struct Parcel<H: Plain> {
     lane: Lane,
     header: H,
+    /// How many bytes are here.
     len: u32,
+    /// How many there will be.
+    total: u32,
 }
 
 impl<H: Plain, const BYTES: usize, const MESSAGES: usize> From<FixedParcels<H, BYTES, MESSAGES>>
-    for Headers<H, MESSAGES>
+    for Lanes<H, MESSAGES>
 {
     fn from(parcels: FixedParcels<H, BYTES, MESSAGES>) -> Self {
-        Self(parcels.headers)
+        let lane = |lane| {
+            let of_lane = parcels.headers.iter().filter(|parcel| parcel.lane == lane);
+            let written = |parcel: &Parcel<H>| {
+                Written::new(parcel.header.clone(), parcel.len as usize, parcel.total as usize)
+            };
+            of_lane.map(written).collect()
+        };
+        Self { ordinary: lane(Lane::Ordinary), urgent: lane(Lane::Urgent) }
     }
 }
 
-impl<H: Plain, const BYTES: usize, const MESSAGES: usize> From<Headers<H, MESSAGES>>
+impl<H: Plain, const BYTES: usize, const MESSAGES: usize> From<Lanes<H, MESSAGES>>
     for FixedParcels<H, BYTES, MESSAGES>
 {
-    fn from(Headers(mut headers): Headers<H, MESSAGES>) -> Self {
-        let mut bytes = heapless::Vec::new();
-        headers.retain(|parcel| bytes.resize(bytes.len().saturating_add(parcel.len as usize), 0).is_ok());
-        Self { headers, bytes }
+    fn from(lanes: Lanes<H, MESSAGES>) -> Self {
+        let mut parcels = Self::default();
+        let PerLane { ordinary, urgent } = lanes;
+        for (lane, row) in [(Lane::Ordinary, ordinary), (Lane::Urgent, urgent)] {
+            for written in row {
+                let (len, total) = written.lengths();
+                let longer = parcels.bytes.len().saturating_add(len);
+                let (len, total) = (len as u32, total as u32);
+                let parcel = Parcel { lane, header: written.header, len, total };
+                // There is room for what was written by tables of this size; what is beyond it is left out.
+                if parcels.bytes.resize(longer, 0).is_err() || parcels.headers.push(parcel).is_err() {
+                    return parcels;
+                }
+            }
+        }
+        parcels
     }
 }
 
@@ -79,6 +99,8 @@ impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Default for FixedParce
 }
 
 impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedParcels<H, BYTES, MESSAGES> {
+    const EACH: usize = size_of::<Parcel<H>>();
+
     fn len(&self, lane: Lane) -> usize {
         self.headers.iter().filter(|parcel| parcel.lane == lane).count()
     }
@@ -107,8 +129,9 @@ impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedPa
             return Err(Full);
         }
         let len = u32::try_from(body.len()).map_err(|_| Full)?;
+        let total = u32::try_from(total).map_err(|_| Full)?;
         self.bytes.extend_from_slice(body).map_err(|_| Full)?;
-        self.headers.push(Parcel { lane, header, len }).map_err(|_| Full)
+        self.headers.push(Parcel { lane, header, len, total }).map_err(|_| Full)
     }
 
     fn extend(&mut self, lane: Lane, body: &Body<'_>) -> Result<(), Full> {
@@ -129,6 +152,7 @@ impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedPa
         let Some((index, begin)) = self.find(lane, at) else { return };
         if let Some(parcel) = self.headers.get_mut(index) {
             let len = core::mem::take(&mut parcel.len);
+            parcel.total = 0;
             self.close_up(begin, len as usize);
         }
     }

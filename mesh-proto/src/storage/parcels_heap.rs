@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::parcels::Written;
 use super::{Full, Parcels, Plain};
 use crate::body::Body;
 use crate::message::{Lane, PerLane};
@@ -18,7 +19,7 @@ use crate::message::{Lane, PerLane};
 pub struct HeapParcels<H: Plain>(PerLane<VecDeque<Parcel<H>>>);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", from = "Written<H>", into = "Written<H>")]
 struct Parcel<H: Plain> {
     header: H,
     bytes: Held,
@@ -29,34 +30,35 @@ struct Parcel<H: Plain> {
 enum Held {
     /// A handle to all of them.
     Whole(Bytes),
-    /// Those that have come so far.
-    Growing(Vec<u8>),
+    /// Those that have come so far, of so many.
+    Growing(Vec<u8>, usize),
 }
 
 impl Held {
     fn body(&self) -> Body<'_> {
         match self {
-            Self::Whole(bytes) => bytes.clone().into(),
-            Self::Growing(bytes) => bytes.as_slice().into(),
+            Self::Whole(bytes) => bytes.into(),
+            Self::Growing(bytes, _) => bytes.as_slice().into(),
         }
     }
 }
 
-impl Serialize for Held {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let growing = match self {
-            Self::Whole(_) => false,
-            Self::Growing(_) => true,
+impl<H: Plain> From<Parcel<H>> for Written<H> {
+    fn from(parcel: Parcel<H>) -> Self {
+        let (len, total) = match &parcel.bytes {
+            Held::Whole(bytes) => (bytes.len(), bytes.len()),
+            Held::Growing(bytes, total) => (bytes.len(), *total),
         };
-        (growing, self.body()).serialize(serializer)
+        Self::new(parcel.header, len, total)
     }
 }
 
-impl<'de> Deserialize<'de> for Held {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (growing, body) = <(bool, Body<'_>)>::deserialize(deserializer)?;
-        let bytes = body.to_bytes();
-        Ok(if growing { Self::Growing(bytes.into()) } else { Self::Whole(bytes) })
+impl<H: Plain> From<Written<H>> for Parcel<H> {
+    fn from(written: Written<H>) -> Self {
+        let (len, total) = written.lengths();
+        let bytes = alloc::vec![0; len];
+        let bytes = if len < total { Held::Growing(bytes, total) } else { Held::Whole(bytes.into()) };
+        Self { header: written.header, bytes }
     }
 }
 
@@ -67,6 +69,8 @@ impl<H: Plain> Default for HeapParcels<H> {
 }
 
 impl<H: Plain> Parcels<H> for HeapParcels<H> {
+    const EACH: usize = size_of::<Parcel<H>>();
+
     fn len(&self, lane: Lane) -> usize {
         self.0.of(lane).len()
     }
@@ -90,7 +94,7 @@ impl<H: Plain> Parcels<H> for HeapParcels<H> {
             let mut bytes = Vec::new();
             bytes.try_reserve_exact(total).map_err(|_| Full)?;
             bytes.extend_from_slice(body);
-            Held::Growing(bytes)
+            Held::Growing(bytes, total)
         };
         let row = self.0.of_mut(lane);
         row.try_reserve(1).map_err(|_| Full)?;
@@ -102,10 +106,10 @@ impl<H: Plain> Parcels<H> for HeapParcels<H> {
         let last = self.0.of_mut(lane).back_mut().ok_or(Full)?;
         match &mut last.bytes {
             Held::Whole(_) => return Err(Full),
-            Held::Growing(bytes) => {
+            Held::Growing(bytes, total) => {
                 bytes.try_reserve(body.len()).map_err(|_| Full)?;
                 bytes.extend_from_slice(body);
-                if bytes.len() == bytes.capacity() {
+                if bytes.len() >= *total {
                     last.bytes = Held::Whole(core::mem::take(bytes).into());
                 }
             }

@@ -1,0 +1,294 @@
+//! What comes in: pieces become messages, are handed out once, in the order of their lane, and taken (R13, R14).
+
+use crate::action::{Action, Delivery};
+use crate::config::Taken;
+use crate::frame::Frame;
+use crate::id::NodeId;
+use crate::machine::Mesh;
+use crate::machine::ending::{How, Witness};
+use crate::machine::mail::{Given, Mail};
+use crate::machine::turn::{Answer, Unable};
+use crate::message::{Lane, Marks, Piece, Place, Takes, Window};
+use crate::reason::{Reason, SystemError};
+use crate::rules::{Clause, Rules};
+use crate::storage::{Array, Parcels, Slot, Storage};
+
+/// What a piece is, read against what is received.
+enum Reads {
+    /// It begins a message, or goes on with one, behind so many of its bytes.
+    New { skip: u32 },
+    /// It was received before.
+    Old,
+    /// It cannot be.
+    Impossible,
+}
+
+/// Why a piece ends its link.
+enum Fault {
+    /// It breaks the protocol.
+    Impossible,
+    /// This node has no memory for it.
+    NoMemory,
+}
+
+impl<S: Storage, R: Rules> Mesh<S, R> {
+    /// Pieces came: as many as lie in front of these frames. Gives their number, and whether the marks are owed for them.
+    pub(crate) fn data_read(&mut self, slot: Slot, place: Slot, frames: &[Frame<'_>]) -> (usize, bool) {
+        let takes = self.takes();
+        let carries = self.carries_session(slot, place);
+        let rules = &self.rules;
+        let Some(mail) = self.mail.get_mut(place) else { return (frames.len(), false) };
+        let (mut read, mut owed, mut again) = (0, false, false);
+        for frame in frames {
+            let Frame::Data(piece) = frame else { break };
+            read += 1;
+            if !carries {
+                continue;
+            }
+            match mail.receive(rules, &takes, piece) {
+                Ok(true) => owed = true,
+                Ok(false) => {
+                    self.stats.duplicates += 1;
+                    again = true;
+                }
+                Err(fault) => {
+                    self.end_for(slot, fault);
+                    break;
+                }
+            }
+        }
+        if again && self.rules.holds(Clause::DuplicatesAnswered) {
+            owed = true;
+            if let Some(line) = self.lines.get_mut(slot) {
+                line.told = None;
+            }
+        }
+        (read, owed)
+    }
+
+    fn end_for(&mut self, slot: Slot, fault: Fault) {
+        match fault {
+            Fault::Impossible => self.protocol_error(slot),
+            Fault::NoMemory => {
+                let reason = Reason::System(SystemError::Exhausted);
+                self.end_link(slot, reason, How::Tell, Witness::HereOnly);
+            }
+        }
+    }
+
+    /// Pieces came: what is whole is to be handed out, and the marks are owed.
+    pub(crate) fn data_was_read(&mut self, place: Slot) {
+        self.mailed.push_back(&mut self.peers, place);
+        self.owe_marks(place);
+        self.mail_changed(place);
+        self.used(place);
+    }
+
+    /// The marks of a session have moved: every link of it owes them.
+    pub(crate) fn owe_marks(&mut self, place: Slot) {
+        for slot in self.collect(place, super::Link::is_usable) {
+            if let Some(link) = self.links.get_mut(slot) {
+                link.owes.marks = true;
+            }
+            self.make_ready(slot);
+        }
+    }
+
+    /// The marks that a link owes, if they are others than were told there: derived, never remembered.
+    pub(crate) fn marks_owed(&mut self, slot: Slot) -> Option<Marks> {
+        let place = self.links.get(slot)?.peer?;
+        if !self.carries_session(slot, place) {
+            return None;
+        }
+        let marks = self.mail.get(place)?.marks(self.takes().window);
+        let line = self.lines.get_mut(slot)?;
+        let owed = line.told != Some(marks);
+        line.told = Some(marks);
+        owed.then_some(marks)
+    }
+
+    /// The application has taken what came on a lane, up to a serial number.
+    pub(crate) fn took(&mut self, id: NodeId, lane: Lane, serial: u64) -> Answer {
+        let Some(place) = self.find(&id) else { return Answer::Unable(Unable::Unknown) };
+        if self.take(place, lane, serial) {
+            self.owe_marks(place);
+            self.mail_changed(place);
+            self.used(place);
+            self.review(place);
+        }
+        Answer::Done
+    }
+
+    /// Takes messages off a row; whether there were any.
+    fn take(&mut self, place: Slot, lane: Lane, serial: u64) -> bool {
+        let Some(mail) = self.mail.get_mut(place) else { return false };
+        let mut any = false;
+        while mail
+            .given
+            .header(lane, 0)
+            .is_some_and(|given| given.serial.is_some_and(|given| given <= serial))
+        {
+            let receiving = mail.receiving.of_mut(lane);
+            receiving.handed = receiving.handed.saturating_sub(1);
+            mail.take_first(lane);
+            any = true;
+        }
+        any
+    }
+
+    /// Hands out what came from every peer, and what became of what was sent.
+    pub(crate) fn drain_mail(&mut self, perform: &mut impl FnMut(Action<'_>)) {
+        while let Some(place) = self.mailed.head() {
+            let Some(peer) = self.peers.get(place).and_then(|peer| peer.id) else { break };
+            let mut taken = false;
+            for lane in Lane::ALL {
+                taken |= self.deliver(place, peer, lane, perform);
+            }
+            if let Some(mail) = self.mail.get_mut(place) {
+                for note in mail.settled.iter() {
+                    perform(Action::Settled { peer, token: note.token, outcome: note.outcome });
+                }
+                mail.settled.clear();
+            }
+            if taken {
+                self.owe_marks(place);
+            }
+            self.mail_changed(place);
+            if let Some(mail) = self.mail.get_mut(place)
+                && core::mem::take(&mut mail.roomy)
+            {
+                perform(Action::Roomy { peer });
+            }
+            self.mailed.remove(&mut self.peers, place);
+        }
+    }
+
+    /// Hands out the whole messages of a lane; whether any counts as taken by that.
+    fn deliver(
+        &mut self,
+        place: Slot,
+        peer: NodeId,
+        lane: Lane,
+        perform: &mut impl FnMut(Action<'_>),
+    ) -> bool {
+        let taken = self.config.taken == Taken::WhenDelivered;
+        let Some(mail) = self.mail.get_mut(place) else { return false };
+        let whole = mail.given.len(lane).saturating_sub(usize::from(mail.is_partial(lane)));
+        let mut any = false;
+        for _ in mail.receiving.of(lane).handed as usize..whole {
+            let at = mail.receiving.of(lane).handed as usize;
+            let serial = self.delivered + 1;
+            {
+                let body = mail.given.body(lane, at);
+                perform(Action::Deliver { peer, message: Delivery { lane, serial, body: &body } });
+            }
+            self.delivered = serial;
+            any = true;
+            if taken && at == 0 {
+                mail.take_first(lane);
+            } else {
+                mail.hand_over(lane, at, serial);
+            }
+        }
+        any && taken
+    }
+}
+
+impl<S: Storage> Mail<S> {
+    /// Receives a piece: whether it is new, or came before.
+    fn receive<R: Rules>(&mut self, rules: &R, takes: &Takes, piece: &Piece<'_>) -> Result<bool, Fault> {
+        let lane = if rules.holds(Clause::LanesApart) { piece.lane } else { Lane::Ordinary };
+        let received = self.receiving.of(lane).received;
+        let begun = self.given.len(lane).checked_sub(1).filter(|_| received.offset > 0);
+        let total = begun.and_then(|at| self.given.header(lane, at)).map(|given| given.len);
+        let skip = match reads(received, total, piece) {
+            Reads::New { .. } if piece.total > takes.message => return Err(Fault::Impossible),
+            Reads::New { skip } => skip,
+            Reads::Old => {
+                if !rules.holds(Clause::OldIsIgnored) {
+                    self.receive_again(piece);
+                }
+                return Ok(false);
+            }
+            Reads::Impossible => return Err(Fault::Impossible),
+        };
+        let skip = if rules.holds(Clause::PiecesStraddle) { skip } else { 0 };
+        let stored = match total {
+            Some(_) => self.given.extend(lane, &piece.body.part(skip as usize..piece.body.len())),
+            None => {
+                let counted =
+                    if rules.holds(Clause::LeftoverCounts) { self.untaken } else { Window::default() };
+                if !takes.window.fits(counted, piece.total) {
+                    return Err(Fault::Impossible);
+                }
+                self.untaken.add(piece.total);
+                let given = Given { len: piece.total, serial: None };
+                self.given.push(lane, given, &piece.body, piece.total as usize)
+            }
+        };
+        stored.map_err(|_| Fault::NoMemory)?;
+        let end = received.offset + (piece.body.len() as u32).saturating_sub(skip);
+        self.receiving.of_mut(lane).received = if end >= piece.total {
+            Place { number: received.number + 1, offset: 0 }
+        } else {
+            Place { number: received.number, offset: end }
+        };
+        Ok(true)
+    }
+
+    /// The weakened rule takes what came before for something new.
+    fn receive_again(&mut self, piece: &Piece<'_>) {
+        let whole = piece.body.len() as u64 == u64::from(piece.total);
+        if whole && !self.is_partial(piece.lane) {
+            let given = Given { len: piece.total, serial: None };
+            if self.given.push(piece.lane, given, &piece.body, piece.total as usize).is_ok() {
+                self.untaken.add(piece.total);
+            }
+        }
+    }
+
+    /// The bytes of a message are the caller's from now on; that it came is remembered until it is taken.
+    fn hand_over(&mut self, lane: Lane, at: usize, serial: u64) {
+        if let Some(given) = self.given.header_mut(lane, at) {
+            given.serial = Some(serial);
+        }
+        self.given.strip(lane, at);
+        self.receiving.of_mut(lane).handed += 1;
+    }
+
+    /// The first message of a lane is taken.
+    fn take_first(&mut self, lane: Lane) {
+        let Some(given) = self.given.remove(lane, 0) else { return };
+        self.untaken.take(given.len);
+        let receiving = self.receiving.of_mut(lane);
+        if receiving.old > 0 {
+            receiving.old -= 1;
+            self.left.take(given.len);
+        } else {
+            receiving.taken += 1;
+        }
+    }
+}
+
+/// Reads a piece against what is received: exactly the next is new, what lies below is old, a gap cannot be.
+fn reads(received: Place, total: Option<u32>, piece: &Piece<'_>) -> Reads {
+    let len = piece.body.len() as u64;
+    let end = u64::from(piece.offset) + len;
+    let empty = len == 0 && piece.total != 0;
+    if empty
+        || end > u64::from(piece.total)
+        || total.is_some_and(|total| total != piece.total && piece.number == received.number)
+    {
+        return Reads::Impossible;
+    }
+    if piece.number < received.number {
+        return Reads::Old;
+    }
+    if piece.number > received.number || piece.offset > received.offset {
+        return Reads::Impossible;
+    }
+    if received.offset > 0 && end <= u64::from(received.offset) {
+        return Reads::Old;
+    }
+    Reads::New { skip: received.offset - piece.offset }
+}

@@ -1,0 +1,327 @@
+//! What goes out: messages are taken in, get their numbers, and leave in pieces, from where the peer says that it is
+//! (R13, R14).
+
+use crate::action::Action;
+use crate::event::Batch;
+use crate::frame::Frame;
+use crate::id::{LinkId, NodeId};
+use crate::machine::Mesh;
+use crate::machine::mail::{Mail, Outgoing};
+use crate::machine::turn::{Answer, Unable};
+use crate::message::{Lane, Marks, Message, Outcome, Piece, Place, Takes};
+use crate::rules::{Clause, Rules};
+use crate::storage::{Array, Parcels, Slot, Storage};
+
+/// No piece is longer, so that a ping fits in between (R14).
+const LONGEST_PIECE: u32 = 16 * 1024;
+
+/// What goes out next.
+enum Next {
+    /// A part of a message of the row.
+    Part { lane: Lane, at: usize, offset: u32, len: u32, total: u32 },
+    /// This one never will: the peer takes none as large.
+    TooLarge { lane: Lane, at: usize },
+    /// Nothing, or there is no room for it.
+    Nothing,
+}
+
+impl<S: Storage, R: Rules> Mesh<S, R> {
+    /// Takes messages in for a peer, as many as there is room for.
+    pub(crate) fn send(&mut self, id: NodeId, messages: &Batch<'_, Message<'_>>) -> Answer {
+        let slot = match self.wanted(id) {
+            Ok(slot) => slot,
+            Err(unable) => return Answer::Unable(unable),
+        };
+        if self.carrier(slot).is_none() && !self.rules.holds(Clause::SendsWait) {
+            return Answer::Unable(Unable::Unknown);
+        }
+        let takes = self.takes();
+        let mut queued = 0;
+        let mut stopped = Some(Unable::NoRoom);
+        if let Some(mail) = self.mail.get_mut(slot) {
+            let result = messages.iter().try_for_each(|message| {
+                mail.queue(&takes, message)?;
+                queued += 1;
+                Ok(())
+            });
+            stopped = result.err();
+        }
+        self.sent(slot);
+        Answer::Sent { queued, stopped }
+    }
+
+    /// Takes a message in for every peer with a session.
+    pub(crate) fn send_all(&mut self, message: &Message<'_>) -> Answer {
+        if self.leaving {
+            return Answer::Unable(Unable::Leaving);
+        }
+        let takes = self.takes();
+        if message.body.len() as u64 > u64::from(takes.message) {
+            return Answer::Unable(Unable::TooLarge { limit: takes.message });
+        }
+        let mut queued = 0;
+        let mut next = self.peers.after(None);
+        while let Some(slot) = next {
+            next = self.peers.after(Some(slot));
+            if self.peers.get(slot).is_none_or(|peer| !peer.session) {
+                continue;
+            }
+            let Some(mail) = self.mail.get_mut(slot) else { continue };
+            if mail.queue(&takes, message).is_ok() {
+                queued += 1;
+            } else {
+                let noted = mail.note(outgoing(message), Outcome::NoRoom);
+                self.stats.undelivered += u64::from(!noted);
+            }
+            self.sent(slot);
+        }
+        Answer::Sent { queued, stopped: None }
+    }
+
+    /// Messages were taken in: they go out, or a link for them is made.
+    fn sent(&mut self, slot: Slot) {
+        self.mail_changed(slot);
+        self.used(slot);
+        self.review(slot);
+    }
+
+    /// A link can take so many bytes.
+    pub(crate) fn room(&mut self, id: LinkId, bytes: u32) {
+        let Some(slot) = self.place_of(id) else { return };
+        if let Some(line) = self.lines.get_mut(slot) {
+            line.room = bytes;
+        }
+        let place = self.links.get(slot).and_then(|link| link.peer);
+        if let Some(place) = place {
+            self.owe_data(place);
+        }
+    }
+
+    /// What waits for a peer goes out on the link that carries the session.
+    pub(crate) fn owe_data(&mut self, place: Slot) {
+        if !self.mail.get(place).is_some_and(Mail::has_unsent) && !self.carrier_moved(place) {
+            return;
+        }
+        let Some(carrier) = self.carrier(place) else { return };
+        if let Some(link) = self.links.get_mut(carrier) {
+            link.owes.data = true;
+        }
+        self.make_ready(carrier);
+    }
+
+    /// Whether something was sent, and on another link than that which carries the session now: it may have to go again.
+    fn carrier_moved(&self, place: Slot) -> bool {
+        let Some(mail) = self.mail.get(place) else { return false };
+        let carrier = self.carrier(place).and_then(|carrier| self.links.get(carrier)).map(|link| link.id);
+        mail.kept.messages > 0 && carrier.is_some() && carrier != mail.carrier
+    }
+
+    /// Hands out what waits on a link, piece by piece, as far as there is room for it.
+    pub(crate) fn send_pieces(&mut self, slot: Slot, perform: &mut impl FnMut(Action<'_>)) {
+        let Some((link, place)) = self.links.get(slot).and_then(|link| Some((link.id, link.peer?))) else {
+            return;
+        };
+        if self.carrier(place) != Some(slot) || !self.carries_session(slot, place) {
+            return;
+        }
+        let resumes = self.rules.holds(Clause::ResumeFromMark);
+        let bounded = self.rules.holds(Clause::WindowBounds);
+        let mut skipped = false;
+        let (Some(mail), Some(line)) = (self.mail.get_mut(place), self.lines.get_mut(slot)) else { return };
+        mail.resume_on(link, resumes);
+        loop {
+            match mail.next(line.room, bounded) {
+                Next::Part { lane, at, offset, len, total } => {
+                    let number = mail.number(lane, at, total);
+                    let end = offset + len;
+                    let sending = mail.sending.of_mut(lane);
+                    sending.next = if end == total {
+                        Place { number: number + 1, offset: 0 }
+                    } else {
+                        Place { number, offset: end }
+                    };
+                    self.stats.resent += u64::from(sending.next <= sending.sealed);
+                    sending.sealed = sending.sealed.max(sending.next);
+                    line.room = line.room.saturating_sub(len + Piece::OVERHEAD);
+                    let whole = mail.out.body(lane, at);
+                    let body = if len == total { whole } else { whole.part(offset as usize..end as usize) };
+                    let frame = Frame::Data(Piece { lane, number, offset, total, body });
+                    perform(Action::Send { link, frame: &frame });
+                }
+                Next::TooLarge { lane, at } => {
+                    let outcome = Outcome::TooLarge { limit: mail.takes.message };
+                    if let Some(message) = mail.out.remove(lane, at) {
+                        mail.kept.take(message.len);
+                        self.stats.undelivered += u64::from(!mail.note(message, outcome));
+                    }
+                    skipped = true;
+                }
+                Next::Nothing => break,
+            }
+        }
+        if skipped {
+            self.mail_changed(place);
+            self.drain_mail(perform);
+        }
+    }
+
+    /// Marks came.
+    pub(crate) fn marks_read(&mut self, slot: Slot, place: Slot, marks: &Marks) {
+        if !self.carries_session(slot, place) {
+            return;
+        }
+        let birth = self.mail.get(place).and_then(|mail| mail.birth_there).unwrap_or_default();
+        let Some(line) = self.lines.get_mut(slot) else { return };
+        let falls = line.heard.is_some_and(|(_, heard)| !marks.cover(&heard));
+        line.heard = Some((birth, *marks));
+        if falls || !self.marks_apply(slot, place, marks) {
+            self.protocol_error(slot);
+        }
+    }
+
+    /// Believes marks of the session that is; `false` if they cannot be.
+    pub(crate) fn marks_apply(&mut self, slot: Slot, place: Slot, marks: &Marks) -> bool {
+        let Some(mail) = self.mail.get_mut(place) else { return false };
+        let possible = Lane::ALL.iter().all(|lane| {
+            let (sending, told) = (mail.sending.of(*lane), marks.lanes.of(*lane));
+            let Place { number, offset } = told.received;
+            // Of a message that is taken nobody knows any more how long it was.
+            let begun = number.checked_sub(sending.taken).and_then(|at| usize::try_from(at).ok());
+            let len = begun.and_then(|at| mail.out.header(*lane, at)).map(|message| message.len);
+            let within = offset == 0 || len.is_none_or(|len| offset < len);
+            told.taken <= number && told.received <= sending.sealed && within
+        });
+        if !possible {
+            return false;
+        }
+        let mut moved = false;
+        for lane in Lane::ALL {
+            let told = *marks.lanes.of(lane);
+            let sending = mail.sending.of_mut(lane);
+            moved |= told.received > sending.received;
+            sending.received = sending.received.max(told.received);
+            sending.next = sending.next.max(sending.received);
+            while mail.sending.of(lane).taken < told.taken {
+                let sending = mail.sending.of_mut(lane);
+                sending.taken += 1;
+                sending.numbered = sending.numbered.saturating_sub(1);
+                moved = true;
+                if let Some(message) = mail.out.remove(lane, 0) {
+                    mail.kept.take(message.len);
+                    mail.flight.take(message.len);
+                    mail.note(message, Outcome::Taken);
+                }
+            }
+        }
+        mail.open = mail.open.at_least(marks.open);
+        if moved {
+            self.was_of_use(slot, place);
+        }
+        self.mail_changed(place);
+        self.owe_data(place);
+        true
+    }
+
+    /// A mark moved on a link: it was of use, and the wait between attempts starts from the beginning (R12).
+    fn was_of_use(&mut self, slot: Slot, place: Slot) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        if link.stable_at.take().is_some()
+            && let Some(peer) = self.peers.get_mut(place)
+        {
+            peer.redial.start_over();
+        }
+    }
+
+    /// The reports that wait are to be handed out.
+    pub(crate) fn collect_reports(&mut self, id: NodeId) -> Answer {
+        let Some(place) = self.find(&id) else { return Answer::Unable(Unable::Unknown) };
+        let Some(mail) = self.mail.get_mut(place) else { return Answer::Done };
+        let reports = core::mem::take(&mut mail.reports);
+        for report in reports.iter() {
+            if mail.settled.try_push(*report).is_err() && mail.reports.try_push(*report).is_err() {
+                self.stats.undelivered += 1;
+            }
+        }
+        self.mail_changed(place);
+        Answer::Done
+    }
+}
+
+impl<S: Storage> Mail<S> {
+    /// Takes a message in, if there is room for it.
+    fn queue(&mut self, takes: &Takes, message: &Message<'_>) -> Result<(), Unable> {
+        let header = outgoing(message);
+        if message.body.len() as u64 > u64::from(takes.message) {
+            return Err(Unable::TooLarge { limit: takes.message });
+        }
+        let mut there = self.kept;
+        there.messages = there.messages.saturating_add(self.notes());
+        let window = takes.window.for_lane(message.lane, takes.message);
+        let fits = window.fits(there, header.len);
+        if !fits || self.out.push(message.lane, header, &message.body, message.body.len()).is_err() {
+            self.wants_room = true;
+            return Err(Unable::NoRoom);
+        }
+        self.kept.add(header.len);
+        Ok(())
+    }
+
+    /// When the sending link changes, also back to an old one, sending goes on from what the peer has not received.
+    fn resume_on(&mut self, link: LinkId, resumes: bool) {
+        if self.carrier == Some(link) {
+            return;
+        }
+        self.carrier = Some(link);
+        for lane in Lane::ALL {
+            let sending = self.sending.of_mut(lane);
+            if resumes {
+                sending.next = sending.received;
+            }
+        }
+    }
+
+    /// What goes out next, if it fits into the room of the link and, where it begins, into the peer's window.
+    fn next(&self, room: u32, bounded: bool) -> Next {
+        for lane in Lane::ALL {
+            let sending = self.sending.of(lane);
+            let at = sending.at();
+            let Some(&Outgoing { len: total, .. }) = self.out.header(lane, at) else { continue };
+            if at >= sending.numbered as usize && bounded {
+                if total > self.takes.message {
+                    return Next::TooLarge { lane, at };
+                }
+                if !self.open.for_lane(lane, self.takes.message).fits(self.flight, total) {
+                    continue;
+                }
+            }
+            let offset = sending.next.offset;
+            let left = total.saturating_sub(offset);
+            if room == 0 || (room <= Piece::OVERHEAD && left > 0) {
+                return Next::Nothing;
+            }
+            let longest = self.takes.record.saturating_sub(Piece::OVERHEAD).min(LONGEST_PIECE);
+            let len = left.min(longest).min(room.saturating_sub(Piece::OVERHEAD));
+            return Next::Part { lane, at, offset, len, total };
+        }
+        Next::Nothing
+    }
+
+    /// The number of a message that goes out: given when its first piece does.
+    fn number(&mut self, lane: Lane, at: usize, total: u32) -> u64 {
+        let sending = self.sending.of_mut(lane);
+        if at >= sending.numbered as usize {
+            sending.numbered += 1;
+            self.flight.add(total);
+        }
+        sending.next.number
+    }
+}
+
+fn outgoing(message: &Message<'_>) -> Outgoing {
+    Outgoing {
+        token: message.token,
+        wants: message.wants,
+        on_restart: message.on_restart,
+        len: u32::try_from(message.body.len()).unwrap_or(u32::MAX),
+    }
+}
