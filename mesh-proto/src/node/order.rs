@@ -92,8 +92,9 @@ pub enum Order<'a> {
         /// The peer.
         peer: NodeId,
     },
-    /// Ask whether this node is let in: [`Input::Answer`](super::Input::Answer) says. It is asked once while it waits, which
-    /// is a minute at most.
+    /// Ask whether this node is let in: [`Input::Answer`](super::Input::Answer) says. It is asked once while it waits:
+    /// a minute at most if it dialed, and as long as a handshake may take if this node did. An answer that comes later is
+    /// remembered for the next link.
     Ask {
         /// Who has proven that it is there.
         peer: NodeId,

@@ -1,6 +1,7 @@
 //! Whole nodes over pipes of bytes, on a virtual clock: real keys and real ciphers, and bytes cut anywhere.
 
 mod admission;
+mod anything;
 mod beacons;
 mod failures;
 mod sessions;
