@@ -175,18 +175,14 @@ impl Rest {
     pub(super) fn introduce(&mut self, link: LinkId) {
         let Some(channel) = self.channels.get_mut(link) else { return };
         let State::Shaking(shaking) = &mut channel.state else { return };
-        match mem::replace(&mut shaking.stage, Stage::Over) {
-            Stage::Wondering(met, hello) => {
-                let mut out = [0; MAX_OPENING];
-                match met.introduce(&self.site.terms(), &Frame::Hello(hello), &mut out) {
-                    Ok((introduced, third)) => {
-                        shaking.stage = Stage::Introduced(introduced);
-                        channel.words.extend_from_slice(third);
-                    }
-                    Err(_) => self.later.push(Later::Failed(link, Reason::ProtocolError)),
-                }
+        let Some((met, hello)) = shaking.take_wondering() else { return };
+        let mut out = [0; MAX_OPENING];
+        match met.introduce(&self.site.terms(), &Frame::Hello(hello), &mut out) {
+            Ok((introduced, third)) => {
+                shaking.stage = Stage::Introduced(introduced);
+                channel.words.extend_from_slice(third);
             }
-            other => shaking.stage = other,
+            Err(_) => self.later.push(Later::Failed(link, Reason::ProtocolError)),
         }
         self.channels.list(link);
     }

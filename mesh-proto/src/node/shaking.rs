@@ -27,6 +27,7 @@ pub(super) struct Shaking {
 }
 
 /// How far it is, and what the channel has for that.
+#[expect(clippy::large_enum_variant, reason = "there is one in each handshake, which is boxed")]
 pub(super) enum Stage {
     /// At the dialer: the stream is not open.
     Dialed,
@@ -145,6 +146,25 @@ impl Shaking {
             | Stage::Greeted(..)
             | Stage::Over => None,
         }
+    }
+
+    /// Takes what was held back at a dialer while somebody was asked.
+    pub(super) fn take_wondering(&mut self) -> Option<(Met, Hello)> {
+        if !matches!(self.stage, Stage::Wondering(..)) {
+            return None;
+        }
+        let Stage::Wondering(met, hello) = mem::replace(&mut self.stage, Stage::Over) else { return None };
+        Some((met, hello))
+    }
+
+    /// The same at an acceptor: the machine's answer is to come.
+    pub(super) fn take_asking(&mut self) -> Option<Hello> {
+        if !matches!(self.stage, Stage::Asking(..)) {
+            return None;
+        }
+        let Stage::Asking(greeted, hello) = mem::replace(&mut self.stage, Stage::Over) else { return None };
+        self.stage = Stage::Greeted(greeted, hello.takes.record);
+        Some(hello)
     }
 
     /// Reads the next record.

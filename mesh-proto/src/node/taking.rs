@@ -252,27 +252,19 @@ impl<S: Storage> Node<S> {
             self.turn_away(link, NOT_LISTED);
             return;
         }
-        let Some(shaking) = self.rest.channels.shaking(link) else { return };
-        match mem::replace(&mut shaking.stage, Stage::Over) {
-            Stage::Asking(greeted, hello) => {
-                shaking.stage = Stage::Greeted(greeted, hello.takes.record);
+        let hello = self.rest.channels.shaking(link).and_then(Shaking::take_asking);
+        match hello {
+            Some(hello) => {
                 self.tell(Event::Frames { link, frames: (&Frame::Hello(hello)).into() });
             }
-            other => {
-                shaking.stage = other;
-                self.rest.introduce(link);
-            }
+            None => self.rest.introduce(link),
         }
     }
 
     fn turn_away(&mut self, link: LinkId, reason: Reason) {
         if let Some(shaking) = self.rest.channels.shaking(link) {
-            shaking.stage = match mem::replace(&mut shaking.stage, Stage::Over) {
-                // The refusal goes out with the machine's answer.
-                Stage::Asking(greeted, hello) => Stage::Greeted(greeted, hello.takes.record),
-                Stage::Wondering(..) => Stage::Over,
-                other => other,
-            };
+            // The refusal goes out with the machine's answer; a dialer says nothing more.
+            let (_asking, _wondering) = (shaking.take_asking(), shaking.take_wondering());
         }
         self.fail(link, reason);
     }

@@ -400,6 +400,17 @@ fn y22_who_waits_for_an_answer_holds_a_quarter_of_the_places() {
     assert!(world.until(secs(1), |world| world.are_up(0, 1)), "a member gets in");
 }
 
+#[test]
+fn y22_one_question_is_asked_about_one_however_many_links_it_has() {
+    let mut world = World::new([open(1), Settings { lets_in: LetsIn::Asked, ..open(2) }]);
+    let hello = Frame::Hello(rogue_hello());
+    let rogues = [1, 2, 3].map(|n| Rogue::dials(&mut world, 1, 7, host(n), &hello));
+    assert_eq!(world.members[1].asked, [id(7)]);
+    world.answer(1, id(7), Verdict::TurnAway);
+    assert!(rogues.iter().all(|rogue| world.hung_up(rogue.stream)));
+    assert_eq!(world.members[1].closed, [Reason::Refused(Refusal::NotListed); 3]);
+}
+
 /// Y25: a dialer with the old and the new secret meets one with only one of them.
 #[test]
 fn y25_the_second_attempt_takes_the_other_secret() {

@@ -64,6 +64,18 @@ fn bytes_may_be_cut_anywhere() {
 }
 
 #[test]
+fn what_comes_right_behind_the_welcome_is_read() {
+    for pair in pairs() {
+        let mut world = World::new(pair);
+        world.longest_cut = 200_000;
+        world.send(1, 0, &body(70_000));
+        world.keep(0, 1);
+        assert!(world.until(secs(1), |world| world.came(0) == [body(70_000)]));
+        assert_eq!(world.streams(), 1);
+    }
+}
+
+#[test]
 fn both_may_dial_at_once_and_a_third_may_join() {
     let mut world = World::new([closed(1), outside(closed(2)), closed(3)]);
     for (n, other) in [(0, 1), (1, 0), (1, 2), (2, 0)] {
