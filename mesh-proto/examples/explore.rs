@@ -45,6 +45,7 @@ fn main() -> ExitCode {
     };
     let mut cases: Vec<Case> = match (&options.case, options.small || options.mutate) {
         (Some(name), _) => named(name),
+        (None, true) if options.mutate => Case::TELLING.to_vec(),
         (None, true) => Case::SMALL.to_vec(),
         (None, false) => Case::ALL.to_vec(),
     };

@@ -49,7 +49,10 @@ pub enum Frame<'a> {
     /// The sender doubts the run that the link's other end says it is (R6): no data until the doubt is cleared.
     Doubted,
     /// The doubt is over: the link counts.
-    Cleared,
+    Cleared {
+        /// The sender's number for the session that begins with that, which is another than it told in doubt.
+        birth: u64,
+    },
     /// A piece of a message (R13, R14).
     Data(Piece<'a>),
     /// What the sender has received and taken, and how much room it has (R13).
@@ -119,7 +122,7 @@ impl Frame<'_> {
             Self::Lost(losses) => Frame::Lost(losses),
             Self::Noted(tags) => Frame::Noted(tags),
             Self::Doubted => Frame::Doubted,
-            Self::Cleared => Frame::Cleared,
+            Self::Cleared { birth } => Frame::Cleared { birth },
             Self::Data(Piece { lane, number, offset, total, body }) => {
                 Frame::Data(Piece { lane, number, offset, total, body: body.into_owned() })
             }

@@ -146,7 +146,7 @@ fn frame(dice: &mut Dice) -> Frame<'static> {
         11 => Frame::Lost(hello(dice).lost),
         12 => Frame::Noted((0..dice.below(8)).map(|_| LinkTag::new(dice.below(40))).collect::<Tags>()),
         13 => Frame::Doubted,
-        14 => Frame::Cleared,
+        14 => Frame::Cleared { birth: dice.below(4) },
         15 | 16 => Frame::Marks(marks(dice)),
         17..=20 => {
             let (body, number) = (body(dice), dice.below(3));

@@ -181,7 +181,7 @@ impl Known {
             (28..31, ..) => Frame::Lost(lost),
             (31, ..) => Frame::Noted(Tags::from_iter([LinkTag::new(u64::from(c % 6))])),
             (32, ..) => Frame::Doubted,
-            (33, ..) => Frame::Cleared,
+            (33, ..) => Frame::Cleared { birth: u64::from(b % 3) },
             (34, ..) => Frame::Close(if c.is_multiple_of(2) { Reason::Left } else { Reason::Duplicate }),
             (35..45, ..) => Frame::Ping { nonce: u32::from(c) },
             _ => Frame::Pong { nonce: self.asked.saturating_sub(u32::from(b % 8 / 7)).max(1) },

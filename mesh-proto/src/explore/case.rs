@@ -3,7 +3,11 @@
 use core::time::Duration;
 
 use crate::config::{Config, Limits, Taken};
+use crate::message::{Takes, Window};
 use crate::rules::Clause;
+
+/// The largest message that the first node sends; the others take none as large.
+pub(super) const LARGEST: u32 = 700;
 
 /// One thing that can go wrong. Each happens at most as often, in all, as a [`Case`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +31,8 @@ pub enum Fault {
     ClosedBySystem,
     /// A deadline passes although frames are on their way.
     SlowAnswer,
+    /// A node ends the session, and begins another.
+    Forget,
 }
 
 impl Fault {
@@ -43,6 +49,7 @@ impl Fault {
             Self::Freeze => "freeze",
             Self::ClosedBySystem => "closed-by-system",
             Self::SlowAnswer => "slow-answer",
+            Self::Forget => "forget",
         }
     }
 
@@ -57,6 +64,20 @@ impl Fault {
         Self::Freeze,
         Self::ClosedBySystem,
         Self::SlowAnswer,
+    ];
+
+    /// Those, and the one that is about messages.
+    pub const TALKING: &'static [Self] = &[
+        Self::Restart,
+        Self::SilentRestart,
+        Self::Restored,
+        Self::LostAtOneEnd,
+        Self::BlackHole,
+        Self::HalfHandshake,
+        Self::Freeze,
+        Self::ClosedBySystem,
+        Self::SlowAnswer,
+        Self::Forget,
     ];
 }
 
@@ -76,6 +97,13 @@ pub const CAUGHT: &[Clause] = &[
     Clause::NewerEndsOlder,
     Clause::SuspectsAreDialed,
     Clause::SilenceIsDeath,
+    Clause::ResumeFromMark,
+    Clause::DuplicatesAnswered,
+    Clause::BirthsRise,
+    Clause::MarksForBirth,
+    Clause::WindowBounds,
+    Clause::PiecesStraddle,
+    Clause::LanesApart,
 ];
 
 /// One family of states to visit.
@@ -101,6 +129,9 @@ pub struct Case {
     /// Whether a node that is due is called before it takes anything in. Otherwise what is on its way may come first,
     /// and what is due is done in the same turn.
     pub called_first: bool,
+    /// Whether each node sends the other messages: one in two pieces, one behind it, and one that is urgent. The first
+    /// node also sends one that the other never takes. What lies on its way to an end is read in one go then.
+    pub talks: bool,
     /// Whether it is small enough to be visited completely.
     pub complete: bool,
 }
@@ -117,6 +148,7 @@ impl Case {
         pauses: 1,
         kinds: Fault::ALL,
         called_first: true,
+        talks: false,
         complete: true,
     };
     /// The same, and in neither fault does time pass.
@@ -137,8 +169,25 @@ impl Case {
 
     /// Two dials on each side, and no fault.
     pub const TWO_EACH: Self = Self { name: "two-each", faults: 0, ..Self::TWO_EACH_ONE_FAULT };
+    /// One dial on each side, messages, and no fault.
+    pub const ONE_EACH_TALKING: Self =
+        Self { name: "one-each-talking", abreast: 1, talks: true, ..Self::TWO_EACH };
+    /// Two dials on each side, messages, and no fault.
+    pub const TWO_EACH_TALKING: Self =
+        Self { name: "two-each-talking", talks: true, complete: false, ..Self::TWO_EACH };
+    /// One dial on each side, messages, and one fault.
+    pub const ONE_EACH_ONE_FAULT_TALKING: Self = Self {
+        name: "one-each-one-fault-talking",
+        faults: 1,
+        talks: true,
+        kinds: Fault::TALKING,
+        ..Self::ONE_EACH_TWO_FAULTS
+    };
     /// Every one that has a name.
     pub const EVERY: &'static [Self] = &[
+        Self::ONE_EACH_TALKING,
+        Self::TWO_EACH_TALKING,
+        Self::ONE_EACH_ONE_FAULT_TALKING,
         Self::ONE_EACH_ONE_FAULT,
         Self::TWO_EACH,
         Self::ONE_EACH_TWO_FAULTS_NO_PAUSE,
@@ -148,15 +197,35 @@ impl Case {
         Self::THREE_NODES,
     ];
     /// Those that are visited while one waits.
-    pub const SMALL: &'static [Self] = &[Self::TWO_EACH, Self::ONE_EACH_ONE_FAULT];
+    pub const SMALL: &'static [Self] = &[Self::TWO_EACH, Self::ONE_EACH_ONE_FAULT, Self::ONE_EACH_TALKING];
+    /// Those in which a rule that is missing is missed.
+    pub const TELLING: &'static [Self] =
+        &[Self::TWO_EACH, Self::ONE_EACH_ONE_FAULT, Self::ONE_EACH_TALKING, Self::ONE_EACH_ONE_FAULT_TALKING];
     /// Those that are visited unless others are asked for.
     pub const ALL: &'static [Self] = &[
+        Self::ONE_EACH_TALKING,
+        Self::ONE_EACH_ONE_FAULT_TALKING,
+        Self::TWO_EACH_TALKING,
         Self::ONE_EACH_TWO_FAULTS_NO_PAUSE,
         Self::ONE_EACH_TWO_FAULTS,
         Self::TWO_EACH_ONE_FAULT,
         Self::THREE_EACH,
         Self::THREE_NODES,
     ];
+
+    /// The configuration of one node: it is the same for all, but for the messages that they take where they talk.
+    #[must_use]
+    pub fn config_of(&self, node: usize) -> Config {
+        let config = self.config();
+        if !self.talks {
+            return config;
+        }
+        let message = if node == 0 { LARGEST } else { LARGEST - 100 };
+        // The first node has room for all that it sends.
+        let window = Window { bytes: if node == 0 { 4 } else { 2 } * message, messages: 8 };
+        let limits = Limits { message, window, record: Takes::LEAST_RECORD, ..config.limits };
+        Config { limits, ..config }
+    }
 
     /// The configuration of every node.
     ///

@@ -5,7 +5,8 @@ use crate::explain::Dialing;
 use crate::explore::feed::{Closing, Doings};
 use crate::explore::stream::{DIALER, End, Stream};
 use crate::explore::violation::Violation;
-use crate::explore::world::{World, name};
+use crate::explore::world::{LENGTHS, MESSAGES, Posted, World, name};
+use crate::message::Outcome;
 use crate::news::Standing;
 use crate::reason::Reason;
 use crate::rules::Rules;
@@ -252,6 +253,35 @@ impl<R: Rules> World<R> {
             });
             if !up {
                 return Err(Violation::new("rest", "it does not end with a session at both ends"));
+            }
+        }
+        self.judge_messages()
+    }
+
+    /// Where nothing happens any more, each message was taken, or told of. If no session has ended, all were taken that
+    /// the other takes.
+    fn judge_messages(&self) -> Result<(), Violation> {
+        for (index, node) in self.nodes.iter().enumerate() {
+            let takes = node.mesh.takes();
+            let sent = |which: &usize| self.talks && (index == 0 || *which + 1 < MESSAGES);
+            for which in (0..MESSAGES).filter(sent) {
+                let Posted { came, settled, .. } = &node.posted;
+                let Some(outcome) = settled[which] else {
+                    return Err(Violation::new("messages", "a message is neither taken nor told of"));
+                };
+                let too_large = LENGTHS[which].1 > takes.message - 100;
+                let fine = match outcome {
+                    Outcome::Taken => came[which] == 1,
+                    Outcome::TooLarge { .. } => too_large,
+                    Outcome::Ended(_) => self.ended,
+                    Outcome::NoRoom => false,
+                };
+                if !fine {
+                    return Err(Violation::new(
+                        "messages",
+                        "a message was not taken, though no session has ended",
+                    ));
+                }
             }
         }
         Ok(())

@@ -10,10 +10,11 @@ use crate::action::Action;
 use crate::event::{Event, Proof};
 use crate::explore::stream::{ACCEPTOR, Asked, End, Item, Stream};
 use crate::explore::violation::Violation;
-use crate::explore::world::{World, is_doubtful, letter, name};
+use crate::explore::world::{LENGTHS, MESSAGES, Node, Posted, World, is_doubtful, letter, name};
 use crate::frame::{Frame, Loss};
-use crate::id::{LinkId, LinkTag};
+use crate::id::{LinkId, LinkTag, NodeId};
 use crate::machine::{Answer, Mesh};
+use crate::message::{Lane, Outcome};
 use crate::reason::{Reason, SystemError};
 use crate::rules::Rules;
 use crate::time::{Instant, Now, Wait};
@@ -53,7 +54,17 @@ impl<R: Rules> World<R> {
         match item {
             Item::Proof => self.feed(node, Event::Proven { link, proof }, log),
             Item::Gone(error) => self.tell_closed(index, end, node, link, error, log),
-            Item::Record(frames) => {
+            Item::Record(mut frames) => {
+                // A close is judged by what was there before it.
+                let closes =
+                    |frames: &[Frame<'_>]| frames.iter().any(|frame| matches!(frame, Frame::Close(_)));
+                while self.talks
+                    && let Some(Item::Record(more)) = self.streams[index].towards[end].front_mut()
+                    && !closes(more)
+                {
+                    frames.append(more);
+                    self.streams[index].towards[end].pop_front();
+                }
                 if end == ACCEPTOR && matches!(frames.first(), Some(Frame::Hello(_))) {
                     self.feed(node, Event::Proven { link, proof }, log)?;
                 }
@@ -111,12 +122,15 @@ impl<R: Rules> World<R> {
                 Frame::Ping { .. }
                 | Frame::Noted(_)
                 | Frame::Doubted
-                | Frame::Cleared
+                | Frame::Cleared { .. }
                 | Frame::Data(_)
                 | Frame::Marks(_) => {}
             }
         }
+        let sender = &self.streams[index].ends[1 - end];
+        self.reading = Some((sender.run, sender.age));
         self.feed(node, Event::Frames { link, frames: frames.into() }, log)?;
+        self.reading = None;
         let here = &self.streams[index].ends[end];
         if here.link.is_none() {
             // It ended before it was read, or by what was read.
@@ -177,7 +191,9 @@ impl<R: Rules> World<R> {
                 Action::Send { link, frame } => Order::Send(link, Box::new(frame.clone().into_owned())),
                 Action::Close { link, reason } => Order::Close(link, reason),
                 Action::Announce { .. } => Order::Announce,
-                Action::Deliver { .. } | Action::Settled { .. } | Action::Roomy { .. } => return,
+                Action::Deliver { peer, message } => Order::Deliver(peer, message.lane, message.body.len()),
+                Action::Settled { token, outcome, .. } => Order::Settled(token, outcome),
+                Action::Roomy { .. } => return,
             });
         });
         let holds = mesh.timers_hold();
@@ -217,8 +233,9 @@ impl<R: Rules> World<R> {
                 let tag = LinkTag::new(self.born);
                 self.born += 1;
                 let other = usize::from(to.port() / 10);
-                let dialer = End::new(node, self.nodes[node].run, Some(link));
-                let acceptor = End::new(other, self.nodes[other].run, None);
+                let end = |node: &Node<R>, at, link| End::new(at, node.run, node.posted.age, link);
+                let dialer = end(&self.nodes[node], node, Some(link));
+                let acceptor = end(&self.nodes[other], other, None);
                 self.streams.push(Stream::new(tag, dialer, acceptor));
             }
             Order::Send(link, frame) => {
@@ -258,6 +275,8 @@ impl<R: Rules> World<R> {
                 self.forget_name(node, link);
             }
             Order::Announce => {}
+            Order::Deliver(peer, lane, len) => return self.note_arrival(peer, lane, len),
+            Order::Settled(token, outcome) => return self.note_settled(node, token, outcome),
         }
         Ok(())
     }
@@ -272,6 +291,7 @@ impl<R: Rules> World<R> {
         let (node, other) = (self.streams[index].ends[end].node, self.streams[index].ends[1 - end].node);
         let run = self.streams[index].ends[1 - end].run;
         let (event, awake) = (self.nodes[node].events, self.awake(node));
+        let age = self.nodes[node].posted.age;
         let here = &mut self.streams[index].ends[end];
         match frame {
             Frame::Ping { nonce } => {
@@ -280,6 +300,7 @@ impl<R: Rules> World<R> {
             }
             Frame::Welcome(welcome) => {
                 here.admitted = Some(event);
+                here.age = age;
                 here.doubts = welcome.doubt;
                 let known = self.nodes[node].known[other];
                 if known.is_none_or(|known| !is_doubtful(run, known)) {
@@ -292,7 +313,7 @@ impl<R: Rules> World<R> {
                 }
             }
             Frame::Doubted => here.doubts = true,
-            Frame::Cleared => {
+            Frame::Cleared { .. } => {
                 here.doubts = false;
                 self.judge_belief(index, end)?;
                 self.nodes[node].known[other] = Some(run);
@@ -312,6 +333,45 @@ impl<R: Rules> World<R> {
             | Frame::Noted(_)
             | Frame::Data(_)
             | Frame::Marks(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A message was handed out: once, and in the order of its lane.
+    fn note_arrival(&mut self, from: NodeId, lane: Lane, len: usize) -> Result<(), Violation> {
+        let sender = (0..self.nodes.len()).find(|node| name(*node) == from);
+        let which = LENGTHS.iter().position(|one| *one == (lane, len as u32));
+        let (Some(sender), Some(which)) = (sender, which) else {
+            return Err(Violation::new("messages", "something came that nobody sent"));
+        };
+        let sender = &mut self.nodes[sender];
+        if self.reading != Some((sender.run, sender.posted.age)) {
+            // Of a session that is over: nobody counts on it.
+            return Ok(());
+        }
+        let Posted { came, settled, .. } = &mut sender.posted;
+        came[which] += 1;
+        if came[which] > 1 {
+            return Err(Violation::new("messages", "a message came twice"));
+        }
+        let overtaken = |before: usize| came[before] == 0 && settled[before].is_none();
+        if (0..which).any(|before| LENGTHS[before].0 == lane && overtaken(before)) {
+            return Err(Violation::new("messages", "a message overtook another of its lane"));
+        }
+        Ok(())
+    }
+
+    /// A sender was told what became of a message: once, and not that it was taken if it never came.
+    fn note_settled(&mut self, node: usize, token: u64, outcome: Outcome) -> Result<(), Violation> {
+        let Posted { came, settled, .. } = &mut self.nodes[node].posted;
+        let Some(which) = usize::try_from(token).ok().filter(|which| *which < MESSAGES) else {
+            return Err(Violation::new("messages", "a receipt for something that was never sent"));
+        };
+        if outcome == Outcome::Taken && came[which] == 0 {
+            return Err(Violation::new("messages", "a message counts as taken, and never came"));
+        }
+        if settled[which].replace(outcome).is_some() {
+            return Err(Violation::new("messages", "a message was told of twice"));
         }
         Ok(())
     }
@@ -351,6 +411,8 @@ enum Order {
     Send(LinkId, Box<Frame<'static>>),
     Close(LinkId, Reason),
     Announce,
+    Deliver(NodeId, Lane, usize),
+    Settled(u64, Outcome),
 }
 
 impl fmt::Display for Order {
@@ -360,6 +422,8 @@ impl fmt::Display for Order {
             Self::Send(link, frame) => write!(f, "sends on {link}: {frame:?}"),
             Self::Close(link, reason) => write!(f, "ends {link}: {reason}"),
             Self::Announce => f.write_str("announces"),
+            Self::Deliver(_, lane, len) => write!(f, "hands out {len} B, {lane:?}"),
+            Self::Settled(token, outcome) => write!(f, "tells of message {token}: {outcome}"),
         }
     }
 }

@@ -174,10 +174,12 @@ impl<R: Rules> World<R> {
 
     fn write(&self, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
         words.push(u64::from(self.faults) << 8 | u64::from(self.pauses.min(self.faults)));
+        words.push(u64::from(self.ended && self.talks));
         for (index, node) in self.nodes.iter().enumerate() {
             names.node = index;
             words.push(node.frozen.map_or(NONE, |since| self.now - since));
             words.push(u64::from(node.seeks));
+            words.push(digest(&node.posted));
             for (other, known) in node.known.iter().enumerate() {
                 words.push(known.map_or(NONE, |run| names.run(name(other), run)));
             }
@@ -199,9 +201,11 @@ impl<R: Rules> World<R> {
     }
 
     fn write_end(&self, end: &End, names: &mut Ranks<'_>, words: &mut Vec<u64>) {
-        let End { node, run, link, admitted, doubts, closes, told, asked, newest, answered, heard } = end;
+        let End { node, run, age, link, admitted, doubts, closes, told, asked, newest, answered, heard } =
+            end;
         words.push(*node as u64);
         words.push(names.run(name(*node), *run));
+        words.push(u64::from(*age == self.nodes[*node].posted.age));
         let restarted = *closes == Some(Reason::Restarted);
         let flags = [link.is_some(), closes.is_some(), restarted];
         words.push(flags.iter().fold(0, |bits, flag| bits << 1 | u64::from(*flag)));
@@ -291,7 +295,10 @@ fn write_frame(frame: &Frame, to: &End, from: &End, names: &mut Ranks<'_>, words
             }
         }
         Frame::Doubted => words.push(7),
-        Frame::Cleared => words.push(8),
+        Frame::Cleared { birth } => {
+            words.push(8);
+            words.push(*birth);
+        }
         Frame::Data(piece) => {
             words.push(10);
             words.push(digest(piece));

@@ -9,7 +9,7 @@ use crate::explore::case::{Case, Fault};
 use crate::explore::feed::Log;
 use crate::explore::stream::{ACCEPTOR, DIALER, End, Item};
 use crate::explore::violation::Violation;
-use crate::explore::world::{Node, World, address, letter, name};
+use crate::explore::world::{Node, Posted, World, address, letter, name};
 use crate::frame::{Frame, PathClass};
 use crate::id::{Incarnation, LinkId};
 use crate::reason::SystemError;
@@ -39,6 +39,7 @@ pub(super) enum Step {
     BlackHole(usize),
     HalfHandshake(usize),
     Freeze(usize),
+    Forget(usize),
     ClosedBySystem(usize),
     /// Time passes although something is on its way.
     PassEarly,
@@ -61,6 +62,7 @@ impl Step {
             | Self::BlackHole(_)
             | Self::HalfHandshake(_)
             | Self::Freeze(_)
+            | Self::Forget(_)
             | Self::ClosedBySystem(_)
             | Self::PassEarly => true,
         }
@@ -125,6 +127,9 @@ impl<R: Rules> World<R> {
                         .flat_map(|node| [Step::RestoredSame(node), Step::RestoredLower(node)]),
                 ),
                 Fault::Freeze | Fault::SlowAnswer if self.pauses == 0 => {}
+                Fault::Forget => {
+                    steps.extend((0..self.nodes.len()).filter(|node| runs(*node)).map(Step::Forget));
+                }
                 Fault::Freeze => {
                     steps.extend((0..self.nodes.len()).filter(|node| runs(*node)).map(Step::Freeze));
                 }
@@ -171,6 +176,7 @@ impl<R: Rules> World<R> {
             | Fault::SilentRestart
             | Fault::Restored
             | Fault::Freeze
+            | Fault::Forget
             | Fault::SlowAnswer => {}
         }
     }
@@ -195,18 +201,33 @@ impl<R: Rules> World<R> {
             self.pauses -= 1;
         }
         match step {
-            Step::Connect(index) => self.connect(index, log)?,
-            Step::Deliver(index, end) => self.deliver(index, end, log)?,
+            Step::Connect(index) => self.connect(case, index, log)?,
+            Step::Deliver(index, end) => {
+                let tag = self.streams[index].tag;
+                self.deliver(index, end, log)?;
+                // What has arrived makes room for more.
+                if let Some(index) = self.streams.iter().position(|stream| stream.tag == tag) {
+                    self.give_room(case, index, 1 - end, log)?;
+                }
+            }
+            Step::Forget(node) => self.forget(case, node, log)?,
             Step::Tick(node) => self.feed(node, Event::Tick, log)?,
             Step::Seek(node) => {
                 self.nodes[node].seeks -= 1;
                 let other = (node + 1) % self.nodes.len();
                 self.feed(node, Event::Seek { peer: name(other), routes: Routes::new() }, log)?;
             }
-            Step::Thaw(node) => {
-                let node = &mut self.nodes[node];
+            Step::Thaw(at) => {
+                let node = &mut self.nodes[at];
                 if let Some(since) = node.frozen.take() {
                     node.slept += self.now - since;
+                }
+                for index in 0..self.streams.len() {
+                    for end in [DIALER, ACCEPTOR] {
+                        if self.streams[index].ends[end].node == at {
+                            self.give_room(case, index, end, log)?;
+                        }
+                    }
                 }
             }
             Step::Pass | Step::PassEarly => self.now = self.next_due().unwrap_or(self.now),
@@ -238,7 +259,7 @@ impl<R: Rules> World<R> {
         Ok(())
     }
 
-    fn connect(&mut self, index: usize, log: Log<'_>) -> Result<(), Violation> {
+    fn connect(&mut self, case: &Case, index: usize, log: Log<'_>) -> Result<(), Violation> {
         let [dialer, acceptor] = [DIALER, ACCEPTOR].map(|end| self.streams[index].ends[end].node);
         let Some(link) = self.streams[index].ends[DIALER].link else { return Ok(()) };
         self.streams[index].open = true;
@@ -254,7 +275,32 @@ impl<R: Rules> World<R> {
             }
             Err(_) => stream.push(DIALER, Item::Gone(SystemError::Reset)),
         }
-        self.feed(dialer, Event::Connected { link }, log)
+        self.feed(dialer, Event::Connected { link }, log)?;
+        self.give_room(case, index, DIALER, log)?;
+        self.give_room(case, index, ACCEPTOR, log)
+    }
+
+    /// Lets an end send what fits into a system's buffer. That of the streams which the first node did not dial is small,
+    /// so that pieces are cut differently on them.
+    fn give_room(&mut self, case: &Case, index: usize, end: usize, log: Log<'_>) -> Result<(), Violation> {
+        let bytes = if self.streams[index].ends[DIALER].node == 0 { 4096 } else { 300 };
+        let End { node, link, closes, .. } = self.streams[index].ends[end];
+        let Some(link) = link.filter(|_| case.talks && closes.is_none()) else { return Ok(()) };
+        if self.nodes[node].frozen.is_some() {
+            return Ok(());
+        }
+        self.feed(node, Event::Room { link, bytes }, log)
+    }
+
+    /// A node ends its session, and wants another.
+    fn forget(&mut self, case: &Case, node: usize, log: Log<'_>) -> Result<(), Violation> {
+        for other in (0..self.nodes.len()).filter(|other| *other != node) {
+            self.feed(node, Event::Forget { peer: name(other) }, log)?;
+        }
+        let posted = &mut self.nodes[node].posted;
+        *posted = Posted { age: posted.age + 1, ..Posted::default() };
+        self.ended = true;
+        self.boot(case, node, false, log)
     }
 
     fn lose(&mut self, index: usize, end: usize, log: Log<'_>) -> Result<(), Violation> {
@@ -304,7 +350,8 @@ impl<R: Rules> World<R> {
         }
         let runs = self.nodes[node].runs + 1;
         let run = Incarnation::new(self.nodes[node].run.start.saturating_add_signed(by), runs);
-        let mesh = self.machine(node, run, case.config())?;
+        let mesh = self.machine(node, run, case.config_of(node))?;
+        self.ended = true;
         let old = &mut self.nodes[node];
         *old = Node {
             mesh,
@@ -317,6 +364,7 @@ impl<R: Rules> World<R> {
             slept: 0,
             runs,
             gone: Vec::new(),
+            posted: Posted::default(),
         };
         self.boot(case, node, false, log)
     }
@@ -351,6 +399,7 @@ impl<R: Rules> World<R> {
             }
             Step::BlackHole(index) => format!("fault: {} carries nothing any more", ends(index)),
             Step::HalfHandshake(index) => format!("fault: {} loses the welcome", ends(index)),
+            Step::Forget(node) => format!("fault: {} forgets the other, and wants it again", letter(node)),
             Step::Freeze(node) => format!("fault: {} freezes", letter(node)),
             Step::ClosedBySystem(index) => format!("fault: the system closes {}", ends(index)),
             Step::PassEarly => "fault: time passes although something is on its way".into(),

@@ -45,6 +45,8 @@ pub(super) struct End {
     pub(super) node: usize,
     /// Which run of the node it belongs to.
     pub(super) run: Incarnation,
+    /// Which session of the node it belongs to.
+    pub(super) age: u8,
     /// The machine's name for it, as long as it has one.
     pub(super) link: Option<LinkId>,
     /// When the machine let it in, by the node's count of events.
@@ -120,6 +122,7 @@ impl Stream {
             let End {
                 node: _,
                 run: _,
+                age: _,
                 link,
                 admitted,
                 doubts,
@@ -166,10 +169,11 @@ impl Stream {
 }
 
 impl End {
-    pub(super) fn new(node: usize, run: Incarnation, link: Option<LinkId>) -> Self {
+    pub(super) fn new(node: usize, run: Incarnation, age: u8, link: Option<LinkId>) -> Self {
         Self {
             node,
             run,
+            age,
             link,
             admitted: None,
             doubts: false,

@@ -6,16 +6,21 @@ use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::body::Body;
 use crate::event::{Event, Route, Routes};
-use crate::explore::case::Case;
+use crate::explore::case::{Case, LARGEST};
 use crate::explore::feed::Log;
 use crate::explore::stream::Stream;
 use crate::explore::violation::Violation;
 use crate::id::{Incarnation, LinkId, LinkTag, NodeId};
 use crate::machine::Mesh;
+use crate::message::{Lane, Message, Outcome};
 use crate::rules::Rules;
 use crate::storage::Heap;
 use crate::{Config, Seed};
+
+/// What messages say: nothing looks at it.
+const ZEROS: &[u8] = &[0; LARGEST as usize];
 
 /// A state: everything that the future depends on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +38,12 @@ pub(super) struct World<R: Rules> {
     pub(super) welcomed: Option<LinkTag>,
     /// The link of whose end a node is being told.
     pub(super) leaving: Option<LinkTag>,
+    /// Whose messages are being read: the run, and the session, of the end that sent them.
+    pub(super) reading: Option<(Incarnation, u8)>,
+    /// Whether messages are sent.
+    pub(super) talks: bool,
+    /// Whether a fault has ended a session.
+    pub(super) ended: bool,
     rules: R,
 }
 
@@ -58,6 +69,27 @@ pub(super) struct Node<R: Rules> {
     pub(super) runs: u64,
     /// Names of links that are gone.
     pub(super) gone: Vec<LinkId>,
+    /// What became of its messages.
+    pub(super) posted: Posted,
+}
+
+/// How many messages a node sends at most.
+pub(super) const MESSAGES: usize = 4;
+
+/// The messages of a node: on which lane, and how long. The first goes in two pieces; the last is more than the others
+/// take, and only the first node sends it.
+pub(super) const LENGTHS: [(Lane, u32); MESSAGES] =
+    [(Lane::Ordinary, LARGEST - 150), (Lane::Ordinary, 1), (Lane::Urgent, 2), (Lane::Ordinary, LARGEST - 50)];
+
+/// What became of the messages of a node, in one session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Posted {
+    /// Which of its sessions this is.
+    pub(super) age: u8,
+    /// How often each came.
+    pub(super) came: [u8; MESSAGES],
+    /// What the node was told of each.
+    pub(super) settled: [Option<Outcome>; MESSAGES],
 }
 impl<R: Rules> World<R> {
     /// The state in which every node has just been told whom to keep.
@@ -71,12 +103,14 @@ impl<R: Rules> World<R> {
             born: 0,
             welcomed: None,
             leaving: None,
+            reading: None,
+            talks: case.talks,
+            ended: false,
             rules,
         };
-        let config = case.config();
         for node in 0..usize::from(case.nodes) {
             let run = Incarnation::new(10, 0);
-            let mesh = world.machine(node, run, config)?;
+            let mesh = world.machine(node, run, case.config_of(node))?;
             world.nodes.push(Node {
                 mesh,
                 run,
@@ -88,6 +122,7 @@ impl<R: Rules> World<R> {
                 slept: 0,
                 runs: 0,
                 gone: Vec::new(),
+                posted: Posted::default(),
             });
         }
         for node in 0..world.nodes.len() {
@@ -130,6 +165,15 @@ impl<R: Rules> World<R> {
             let other = (node + step) % others;
             let routes: Routes = (0..case.abreast).map(|way| Route::direct(address(other, way))).collect();
             self.feed(node, Event::Keep { peer: name(other), routes }, log)?;
+            if case.talks {
+                let many = if node == 0 { MESSAGES } else { MESSAGES - 1 };
+                let message = |(token, (lane, len)): (u64, (Lane, u32))| Message {
+                    lane,
+                    ..Message::plain(Body::from(&ZEROS[..len as usize])).with_receipt(token)
+                };
+                let messages: Vec<_> = (0..).zip(LENGTHS).map(message).take(many).collect();
+                self.feed(node, Event::Send { peer: name(other), messages: messages.into() }, log)?;
+            }
         }
         Ok(())
     }

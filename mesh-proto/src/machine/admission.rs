@@ -362,9 +362,17 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.incarnation = Some(run);
-        self.close_mail(slot, Reason::Restarted, Birth::Kept);
+        // What is said of a session with the older run must not be good for one with the newer, nor the other way round.
+        let was_met = self.mail.get(slot).is_some_and(|mail| mail.birth_there.is_some());
+        self.close_mail(slot, Reason::Restarted, if was_met { Birth::Drawn } else { Birth::Kept });
         if let Some(mail) = self.mail.get_mut(slot) {
             mail.birth_there = None;
+        }
+        // The new run begins to count its sessions anew: what was known of the old one contradicts nothing that it says.
+        for link in self.collect(slot, |_| true) {
+            if let Some(line) = self.lines.get_mut(link) {
+                line.heard = None;
+            }
         }
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.session = false;

@@ -177,10 +177,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     fn believe(&mut self, slot: Slot, place: Slot) {
         let Some(run) = self.links.get(place).and_then(|link| link.incarnation) else { return };
         self.renew(slot, run);
+        let birth = self.mail.get(slot).map_or(0, |mail| mail.birth);
         for other in self.collect(slot, |link| link.is_admitted() && link.incarnation == Some(run)) {
             if let Some(link) = self.links.get_mut(other) {
                 link.doubted_here = false;
                 link.owes.cleared = true;
+                if let Some(line) = self.lines.get_mut(other) {
+                    line.birth = birth;
+                }
                 if let Some(pulse) = &mut link.pulse {
                     pulse.start_afresh();
                 }
@@ -201,9 +205,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     }
 
     /// The other end believes again.
-    pub(crate) fn cleared(&mut self, place: Slot) {
+    pub(crate) fn cleared(&mut self, place: Slot, birth: u64) {
         let Some(link) = self.links.get_mut(place) else { return };
         link.doubted_there = false;
+        if let Some(greeting) = self.lines.get_mut(place).and_then(|line| line.greeting.as_mut()) {
+            greeting.birth = birth;
+        }
         let (usable, peer) = (link.is_usable(), link.peer);
         let Some(slot) = peer else { return };
         // What was told in doubt was not believed: it is told again.

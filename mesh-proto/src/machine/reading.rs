@@ -119,7 +119,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 }
             }
             Frame::Doubted => self.doubted(slot),
-            Frame::Cleared => self.cleared(slot),
+            Frame::Cleared { birth } => self.cleared(slot, *birth),
             Frame::Marks(marks) => {
                 if let Some(peer) = peer {
                     self.marks_read(slot, peer, marks);
@@ -172,7 +172,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             | Frame::Lost(_)
             | Frame::Noted(_)
             | Frame::Doubted
-            | Frame::Cleared
+            | Frame::Cleared { .. }
             | Frame::Data(_)
             | Frame::Marks(_) => return,
         };

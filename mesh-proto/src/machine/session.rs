@@ -15,7 +15,7 @@ use crate::storage::{Parcels, Slot, Storage};
 pub(crate) enum Birth {
     /// This end, and the other is told by a new number.
     Drawn,
-    /// The other end: this one keeps its number for the next.
+    /// The other end: this one keeps its number for the next, and what it has not sent yet waits for that.
     Kept,
 }
 
@@ -81,25 +81,28 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let Line { greeting: Some(greeting), birth, meant, .. } = *line else { return };
         let heard = line.heard;
         let Some(link) = self.links.get(slot) else { return };
-        let (side, run) = (link.side, link.incarnation);
+        let (side, run, id) = (link.side, link.incarnation, link.id);
         let Some(mail) = self.mail.get(place) else { return };
         let known = mail.birth_there;
         if (side == Side::Dialed && birth != mail.birth) || known.is_some_and(|known| greeting.birth < known)
         {
-            self.end_link(slot, Reason::Superseded, How::Tell, Witness::HereOnly);
+            // Nothing is said on it: the other end has ended that session, or hears of it on the links that stay.
+            self.end_link(slot, Reason::Forgotten, How::Cut, Witness::HereOnly);
             return;
         }
         let in_session = self.peers.get(place).is_some_and(|peer| peer.session);
         if in_session && known.is_some_and(|known| greeting.birth > known) {
             for other in self.collect(place, Link::is_usable) {
                 if other != slot {
-                    self.end_link(other, Reason::Superseded, How::Tell, Witness::HereOnly);
+                    self.end_link(other, Reason::Forgotten, How::Cut, Witness::Both);
                 }
             }
             self.close_mail(place, Reason::Forgotten, Birth::Kept);
         }
         let (run_here, for_birth) = (self.incarnation, self.rules.holds(Clause::MarksForBirth));
         let Some(mail) = self.mail.get_mut(place) else { return };
+        // What went out on it while it was in doubt was not read.
+        mail.carrier = mail.carrier.filter(|carrier| *carrier != id);
         mail.birth_there = Some(greeting.birth);
         mail.takes = greeting.takes;
         let here = (run_here, mail.birth);
@@ -166,7 +169,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             for index in 0..mail.out.len(lane) {
                 let Some(message) = mail.out.header(lane, at).copied() else { break };
                 // What never went out waits for the next session, if it was not for this one, or crossed its end.
-                let not_of_this = !had_session && birth == Birth::Kept;
+                let not_of_this = birth == Birth::Kept || (reason == Reason::Restarted && !had_session);
                 let waits = index >= numbered && (not_of_this || reason == Reason::Idle);
                 let again = reason == Reason::Restarted && message.on_restart == OnRestart::SendAgain;
                 if waits || again {

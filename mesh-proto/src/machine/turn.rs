@@ -228,7 +228,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         } else if core::mem::take(&mut owes.doubted) {
             Frame::Doubted
         } else if core::mem::take(&mut owes.cleared) {
-            Frame::Cleared
+            let peer = link.peer;
+            let birth = peer.and_then(|peer| self.mail.get(peer)).map_or(0, |mail| mail.birth);
+            Frame::Cleared { birth }
         } else if core::mem::take(&mut owes.noted) {
             let peer = link.peer;
             Frame::Noted(peer.map_or_else(Tags::new, |peer| self.take_noted(peer)))

@@ -216,7 +216,7 @@ impl Shaking {
                     | Frame::Lost(_)
                     | Frame::Noted(_)
                     | Frame::Doubted
-                    | Frame::Cleared
+                    | Frame::Cleared { .. }
                     | Frame::Data(_)
                     | Frame::Marks(_)
                     | Frame::Close(_) => Err(Failed::Unreadable),

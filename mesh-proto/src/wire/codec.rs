@@ -95,7 +95,7 @@ pub fn encode(frame: &Frame<'_>, out: &mut [u8]) -> Result<usize, NoRoom> {
             write(body, &NotedBody { tags: tags.iter().map(|tag| TagBody::of(*tag)).collect() })?,
         ),
         Frame::Doubted => (kind::DOUBTED, 0),
-        Frame::Cleared => (kind::CLEARED, 0),
+        Frame::Cleared { birth } => (kind::CLEARED, write(body, &ClearedBody { birth: *birth })?),
         Frame::Data(piece) => (kind::DATA, write_piece(body, piece)?),
         Frame::Marks(marks) => (kind::MARKS, write(body, &MarksBody::of(marks))?),
         Frame::Close(reason) => (kind::CLOSE, write(body, &ReasonBody::of(*reason))?),
@@ -200,7 +200,7 @@ fn control<'f>(kind: u8, body: &[u8]) -> Result<Frame<'f>, Malformed> {
             read::<NotedBody>(body).map(|body| Frame::Noted(body.tags.iter().map(TagBody::tag).collect()))
         }
         kind::DOUBTED => Some(Frame::Doubted),
-        kind::CLEARED => Some(Frame::Cleared),
+        kind::CLEARED => read::<ClearedBody>(body).map(|ClearedBody { birth }| Frame::Cleared { birth }),
         kind::MARKS => read::<MarksBody>(body).map(|body| Frame::Marks(body.marks())),
         kind::CLOSE => read::<ReasonBody>(body).and_then(ReasonBody::reason).map(Frame::Close),
         unknown => return Err(Malformed::Kind(unknown)),
@@ -211,6 +211,11 @@ fn control<'f>(kind: u8, body: &[u8]) -> Result<Frame<'f>, Malformed> {
 fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Option<T> {
     // What comes behind it was added by a later version.
     postcard::take_from_bytes(body).ok().map(|(body, _)| body)
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClearedBody {
+    birth: u64,
 }
 
 #[derive(Serialize, Deserialize)]

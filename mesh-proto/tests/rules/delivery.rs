@@ -382,7 +382,7 @@ on_both! {
         let meant = Some((run(3, 33), 1));
         let (second, _, orders) = node.accept(HIGHER, Hello { birth: 2, meant, ..hello(run(1, 1)) });
         assert_eq!(orders[0], Order::Settled(HIGHER, 1, Outcome::Ended(Reason::Forgotten)));
-        assert_eq!(closes(&orders), [(first, Reason::Superseded)]);
+        assert_eq!(closes(&orders), [(first, Reason::Forgotten)]);
         let births = orders.iter().filter_map(|order| {
             if let Order::Send(_, Frame::Welcome(welcome)) = order { Some(welcome.hello.birth) } else { None }
         });
@@ -394,7 +394,7 @@ on_both! {
         let mut node = Node::<S>::new();
         let (first, _, _) = node.accept(HIGHER, Hello { birth: 2, ..hello(run(1, 1)) });
         let (second, _, orders) = node.accept(HIGHER, hello(run(1, 1)));
-        assert_eq!(closes(&orders), [(second, Reason::Superseded)]);
+        assert_eq!(closes(&orders), [(second, Reason::Forgotten)]);
         assert_eq!(node.carrier(HIGHER), Some(first));
     }
 

@@ -35,7 +35,7 @@ fn golden() -> Vec<(Frame<'static>, &'static str)> {
             "0012 07 02 0102030405060708 0100000000000000",
         ),
         (Frame::Doubted, "0001 08"),
-        (Frame::Cleared, "0001 09"),
+        (Frame::Cleared { birth: 300 }, "0003 09 ac02"),
         (Frame::Close(Reason::Superseded), "0003 0a 04 00"),
         (Frame::Data(piece), "000b 0b 01 ac02 07 a00d 61 62 63 64"),
         (Frame::Marks(MARKS), "000c 0c ac02 04 ab02 01 00 01 f403 03"),
