@@ -10,7 +10,6 @@
 //!
 //! ```
 //! use mesh_proto::node::*;
-//! use mesh_proto::wire::Identity;
 //! use mesh_proto::{Incarnation, Instant, LinkId, Now, PathClass, Route, Seed, Standing, Wait};
 //!
 //! struct Driver {
@@ -36,13 +35,12 @@
 //! }
 //!
 //! let driver = |name: u8| {
-//!     let door = Door::Open(Identity::new([name; 32]));
-//!     let node = Node::new(Settings::new(door, "example", Incarnation::new(1, 7), Seed::Number(1))).unwrap();
-//!     Driver { node, dialed: None, pipe: Vec::new(), came: Vec::new() }
+//!     let door = Door::Open(mesh_proto::wire::Identity::new([name; 32]));
+//!     let settings = Settings::new(door, "example", Incarnation::new(1, 7), Seed::Number(1));
+//!     Driver { node: Node::new(settings).unwrap(), dialed: None, pipe: Vec::new(), came: Vec::new() }
 //! };
 //! let (mut a, mut b) = (driver(1), driver(2));
 //! let fresh = |byte: u8| Fresh::new([byte; 32]); // from the system's randomness, in a real driver
-//!
 //! let peer = b.node.mesh().me();
 //! a.tell(Input::Keep { peer, routes: [Route::direct("10.0.0.2:7000".parse().unwrap())].into_iter().collect() });
 //! let at_a = a.dialed.take().unwrap();
