@@ -1,6 +1,6 @@
 //! Whatever comes, in whatever order: nothing panics, and the machine agrees with itself.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use mesh_proto::node::{Door, Fresh, Halves, Input, LetsIn, Node, Order, Settings, Verdict};
 use mesh_proto::wire::MeshSecrets;

@@ -1,6 +1,6 @@
 //! Field failures that whole nodes hold, by their names.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use mesh_proto::node::{Input, LetsIn, Settings, Verdict};
 use mesh_proto::wire::{
@@ -70,7 +70,7 @@ impl Rogue {
         let stream = world.stranger(n, from).expect("there is room");
         let answer = |world: &mut World, words: &[u8]| {
             world.write_as_stranger(stream, words);
-            world.pass(std::time::Duration::from_millis(1));
+            world.pass(core::time::Duration::from_millis(1));
             world.read_as_stranger(stream)
         };
         let (calling, first) = Calling::begin(&terms, 0, [name; 32]);
@@ -99,7 +99,7 @@ impl Rogue {
         }
         let sealed = record.seal(sealer).expect("it is not empty").to_vec();
         world.write_as_stranger(self.stream, &sealed);
-        world.pass(std::time::Duration::from_millis(1));
+        world.pass(core::time::Duration::from_millis(1));
     }
 }
 

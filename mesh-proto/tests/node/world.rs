@@ -1,8 +1,8 @@
 //! Nodes, the streams between them, and a clock: everything that a driver does, and nothing that is random.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
-use std::time::Duration;
+use alloc::collections::{BTreeMap, VecDeque};
+use core::net::SocketAddr;
+use core::time::Duration;
 
 use mesh_proto::node::{
     Backlog, Door, Fresh, Halves, Input, MOST_UNWRITTEN, Node, Order, Reader, Settings, Verdict, Writer,
