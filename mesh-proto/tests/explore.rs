@@ -11,7 +11,8 @@ use mesh_proto::rules::{Clause, Without};
 const PATIENCE: usize = 60_000;
 
 /// Clauses that are missed only after more states than that.
-const MISSED_LATE: &[Clause] = &[Clause::OnlyDeciderActsOnRunOut, Clause::SilenceIsDeath];
+const MISSED_LATE: &[Clause] =
+    &[Clause::OnlyDeciderActsOnRunOut, Clause::SilenceIsDeath, Clause::BirthsRise, Clause::MarksForBirth];
 
 fn patient(progress: Progress) -> ControlFlow<()> {
     if progress.states > PATIENCE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -19,7 +20,7 @@ fn patient(progress: Progress) -> ControlFlow<()> {
 
 #[test]
 fn explore_the_small_cases_completely() {
-    for (case, least) in Case::SMALL.iter().zip([1_000, 40_000]) {
+    for (case, least) in Case::SMALL.iter().zip([1_000, 40_000, 3_000]) {
         let outcome = explore(case, Shipped, |_| ControlFlow::Continue(()));
         if let Some(violation) = outcome.violation {
             panic!("{}: {violation}", case.name);
@@ -35,7 +36,7 @@ fn explore_the_small_cases_completely() {
 fn explore_misses_the_clauses_that_are_gone() {
     for clause in CAUGHT.iter().filter(|clause| !MISSED_LATE.contains(clause)) {
         let missed =
-            Case::SMALL.iter().any(|case| explore(case, Without(*clause), patient).violation.is_some());
+            Case::TELLING.iter().any(|case| explore(case, Without(*clause), patient).violation.is_some());
         assert!(missed, "nobody misses {clause}: {}", clause.says());
     }
 }

@@ -35,11 +35,17 @@ fn the_machine_is_no_std_and_safe() {
 #[test]
 fn nothing_is_left_for_later_and_no_test_is_switched_off() {
     // Put together here, so that this file does not hold the words it looks for.
-    let words =
-        [["TO", "DO"], ["FIX", "ME"], ["todo", "!"], ["unimplemented", "!"], ["dbg", "!"], ["#[", "ignore"]]
-            .map(|halves| halves.concat());
+    let words = [["TO", "DO"], ["FIX", "ME"], ["todo", "!"], ["unimplemented", "!"], ["dbg", "!"]]
+        .map(|halves| halves.concat());
     let offenders = lines_that(&sources(), |line| words.iter().any(|word| line.contains(word.as_str())));
     assert_none(&offenders, "lines with one of the words that stay out of the sources");
+    let offenders: Vec<_> = sources()
+        .iter()
+        .flat_map(|path| {
+            switched_off(&read(path)).into_iter().map(move |test| format!("{}: {test}", name(path)))
+        })
+        .collect();
+    assert_none(&offenders, "tests that are ignored though no other test of their file runs them");
 }
 
 #[test]
@@ -153,6 +159,36 @@ fn inherits_lints(manifest: &str) -> bool {
     lines.by_ref().take_while(|line| !line.starts_with('[')).any(|line| line == "workspace = true")
 }
 
+/// The tests of a source that are ignored and that nothing runs. A test may be ignored if it needs a process of its own:
+/// then its reason is 'run by' and the name of another test of the file, which is not ignored and names it.
+fn switched_off(source: &str) -> Vec<String> {
+    let ignore = ["#[", "ignore"].concat();
+    let lines: Vec<_> = source.lines().map(str::trim).collect();
+    let mut found = Vec::new();
+    for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.contains(&ignore)) {
+        let ignored = lines[number..].iter().find_map(|line| function(line)).unwrap_or("no test");
+        let reason = line.split_once(" = \"run by ").and_then(|(_, rest)| rest.strip_suffix("\"]"));
+        let runs = |by: &str| {
+            let at = lines.iter().position(|line| function(line) == Some(by))?;
+            let is_run = lines[..at].last() == Some(&"#[test]");
+            let body = lines[at + 1..].iter().take_while(|line| !line.starts_with("#["));
+            let names = |line: &&str| {
+                line.split('"').skip(1).step_by(2).any(|text| text.rsplit("::").next() == Some(ignored))
+            };
+            (is_run && body.into_iter().any(names)).then_some(())
+        };
+        if reason.and_then(runs).is_none() {
+            found.push(ignored.to_owned());
+        }
+    }
+    found
+}
+
+/// The name of the function that begins in this line.
+fn function(line: &str) -> Option<&str> {
+    line.strip_prefix("fn ")?.split_once('(').map(|(name, _)| name)
+}
+
 /// The targets of a page's links that lead to a file beside it: inline ones and references, outside of code,
 /// without the part that names a heading.
 fn relative_links(page: &str) -> Vec<String> {
@@ -211,4 +247,27 @@ fn inherited_lints_are_told_from_others() {
     assert!(inherits_lints("[package]\n\n[lints]\nworkspace = true\n"));
     assert!(!inherits_lints("[package]\nname = \"one\"\n"));
     assert!(!inherits_lints("[lints]\nrust.unsafe_code = \"allow\"\n\n[other]\nworkspace = true\n"));
+}
+
+#[test]
+fn a_test_that_nothing_runs_is_found() {
+    let ignore = ["#[", "ignore"].concat();
+    let page = |reason: &str, mark: &str, body: &str| {
+        format!("#[test]\n{ignore}{reason}]\nfn one() {{}}\n\n{mark}\nfn two() {{\n    {body}\n}}\n")
+    };
+    let runs = "rerun(\"tests::one\");";
+    assert_eq!(switched_off(&page(" = \"run by two\"", "#[test]", runs)), [""; 0]);
+    for (reason, mark, body) in [
+        ("", "#[test]", runs),
+        (" = \"slow\"", "#[test]", runs),
+        (" = \"run by three\"", "#[test]", runs),
+        (" = \"run by two\"", "", runs),
+        (" = \"run by two\"", &format!("#[test]\n{ignore} = \"run by one\"]"), runs),
+        (" = \"run by two\"", "#[test]", "rerun(\"tests::another\");"),
+    ] {
+        assert!(
+            switched_off(&page(reason, mark, body)).contains(&"one".to_owned()),
+            "{reason} {mark} {body}"
+        );
+    }
 }

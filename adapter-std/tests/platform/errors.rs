@@ -1,7 +1,7 @@
 //! The machine's words for what real sockets say.
 
 use core::time::Duration;
-use std::io::{self, ErrorKind, Read};
+use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 
 use adapter_std::platform::errors::system_error;
@@ -63,6 +63,6 @@ fn numbers_are_kept() {
     for number in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
         assert_eq!(system_error(&number.into()), SystemError::Exhausted, "{number}");
     }
-    let invalid = io::Error::from(Errno::INVAL);
+    let invalid = std::io::Error::from(Errno::INVAL);
     assert_eq!(system_error(&invalid), SystemError::Other(Errno::INVAL.raw_os_error()));
 }

@@ -133,7 +133,7 @@ mod in_a_process_of_its_own {
     }
 
     #[test]
-    #[ignore = "another test runs it with few descriptors"]
+    #[ignore = "run by x11_accepting_pauses_while_there_is_no_descriptor"]
     fn without_descriptors() {
         ran_by_another();
         let listener = listen(address("127.0.0.1:0")).expect("loopback");
@@ -174,7 +174,7 @@ mod in_a_process_of_its_own {
     }
 
     #[test]
-    #[ignore = "another test runs it without the right"]
+    #[ignore = "run by a_port_without_permission_says_what_to_do"]
     fn without_the_right_to_low_ports() {
         ran_by_another();
         let error = listen(address("127.0.0.1:7")).expect_err("a low port");

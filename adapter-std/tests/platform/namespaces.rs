@@ -91,7 +91,7 @@ fn surroundings() -> (Surroundings, Receiver<Told>) {
 }
 
 #[test]
-#[ignore = "another test runs it in a namespace"]
+#[ignore = "run by r10_nodes_on_two_hosts_find_each_other_without_an_address"]
 fn a_node_that_answers() {
     ran_by_another();
     let listener = listen("[::]:0".parse().expect("an address")).expect("a free port");
@@ -120,7 +120,7 @@ fn a_node_that_answers() {
 }
 
 #[test]
-#[ignore = "another test runs it in a namespace"]
+#[ignore = "run by r10_nodes_on_two_hosts_find_each_other_without_an_address"]
 fn a_node_that_dials() {
     ran_by_another();
     let (surroundings, told) = surroundings();

@@ -175,18 +175,34 @@ impl Case {
     /// Two dials on each side, messages, and no fault.
     pub const TWO_EACH_TALKING: Self =
         Self { name: "two-each-talking", talks: true, complete: false, ..Self::TWO_EACH };
-    /// One dial on each side, messages, and one fault.
+    /// One dial on each side, messages, and a stream that dies at one end.
+    pub const ONE_EACH_ONE_LOSS_TALKING: Self = Self {
+        name: "one-each-one-loss-talking",
+        kinds: &[Fault::LostAtOneEnd],
+        ..Self::ONE_EACH_ONE_FAULT_TALKING
+    };
+    /// One dial on each side, messages, and one fault in which no time passes.
     pub const ONE_EACH_ONE_FAULT_TALKING: Self = Self {
         name: "one-each-one-fault-talking",
         faults: 1,
+        pauses: 0,
         talks: true,
         kinds: Fault::TALKING,
         ..Self::ONE_EACH_TWO_FAULTS
     };
+    /// The same, and in the fault time may pass.
+    pub const ONE_EACH_ONE_PAUSE_TALKING: Self = Self {
+        name: "one-each-one-pause-talking",
+        pauses: 1,
+        complete: false,
+        ..Self::ONE_EACH_ONE_FAULT_TALKING
+    };
     /// Every one that has a name.
     pub const EVERY: &'static [Self] = &[
+        Self::ONE_EACH_ONE_PAUSE_TALKING,
         Self::ONE_EACH_TALKING,
         Self::TWO_EACH_TALKING,
+        Self::ONE_EACH_ONE_LOSS_TALKING,
         Self::ONE_EACH_ONE_FAULT_TALKING,
         Self::ONE_EACH_ONE_FAULT,
         Self::TWO_EACH,
@@ -199,12 +215,19 @@ impl Case {
     /// Those that are visited while one waits.
     pub const SMALL: &'static [Self] = &[Self::TWO_EACH, Self::ONE_EACH_ONE_FAULT, Self::ONE_EACH_TALKING];
     /// Those in which a rule that is missing is missed.
-    pub const TELLING: &'static [Self] =
-        &[Self::TWO_EACH, Self::ONE_EACH_ONE_FAULT, Self::ONE_EACH_TALKING, Self::ONE_EACH_ONE_FAULT_TALKING];
+    pub const TELLING: &'static [Self] = &[
+        Self::TWO_EACH,
+        Self::ONE_EACH_TALKING,
+        Self::ONE_EACH_ONE_FAULT,
+        Self::ONE_EACH_ONE_LOSS_TALKING,
+        Self::ONE_EACH_ONE_FAULT_TALKING,
+    ];
     /// Those that are visited unless others are asked for.
     pub const ALL: &'static [Self] = &[
         Self::ONE_EACH_TALKING,
+        Self::ONE_EACH_ONE_LOSS_TALKING,
         Self::ONE_EACH_ONE_FAULT_TALKING,
+        Self::ONE_EACH_ONE_PAUSE_TALKING,
         Self::TWO_EACH_TALKING,
         Self::ONE_EACH_TWO_FAULTS_NO_PAUSE,
         Self::ONE_EACH_TWO_FAULTS,

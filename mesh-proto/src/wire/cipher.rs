@@ -24,7 +24,7 @@ pub(super) struct CipherState {
 }
 
 #[cfg_attr(
-    any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64"),
+    all(not(feature = "aws-lc"), any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")),
     expect(
         clippy::large_enum_variant,
         reason = "a link has two of these, and a build without a heap cannot box one"

@@ -8,6 +8,7 @@
 //! * Every list is bounded by its type, and nothing in a list is empty.
 //! * What a piece of a message says is the end of its frame: it is not copied when it is read.
 
+use core::ops::Range;
 use core::time::Duration;
 
 use heapless::Vec;
@@ -19,6 +20,7 @@ use crate::id::{Incarnation, LinkTag};
 use crate::message::{Lane, LaneMarks, Marks, PerLane, Piece, Place, Takes, Window};
 use crate::reason::{Reason, Refusal, SystemError};
 use crate::wire::primitives::TAG;
+use crate::wire::varint;
 use crate::wire::writer::NoRoom;
 
 /// Kinds from here on may be skipped by who does not know them.
@@ -111,9 +113,10 @@ fn write(room: &mut [u8], body: &impl Serialize) -> Result<usize, NoRoom> {
 
 /// Writes what stands before the bytes of a piece, and these: the one copy that a message takes to be sent.
 fn write_piece(room: &mut [u8], piece: &Piece<'_>) -> Result<usize, NoRoom> {
-    let head = write(room, &PieceHead::of(piece))?;
-    let place = room.get_mut(head..).and_then(|rest| rest.get_mut(..piece.body.len())).ok_or(NoRoom)?;
-    place.copy_from_slice(&piece.body);
+    let before = room.len();
+    let rest = PieceHead::of(piece).write(room).ok_or(NoRoom)?;
+    let head = before - rest.len();
+    rest.get_mut(..piece.body.len()).ok_or(NoRoom)?.copy_from_slice(&piece.body);
     Ok(head + piece.body.len())
 }
 
@@ -140,28 +143,21 @@ impl<'r> Frames<'r> {
         self.skipped
     }
 
-    fn frame(&mut self) -> Result<Option<Frame<'r>>, Malformed> {
-        while let Some(rest) = self.record.get(self.read..).filter(|rest| !rest.is_empty()) {
-            let (length, rest) = rest.split_first_chunk::<2>().ok_or(Malformed::Length)?;
-            let frame = rest.get(..usize::from(u16::from_be_bytes(*length))).ok_or(Malformed::Length)?;
-            let (kind, body) = frame.split_first().ok_or(Malformed::Length)?;
-            let end = self.read + length.len() + frame.len();
-            let decoded = match *kind {
-                kind::DATA => piece(body).map(|(lane, head, length)| {
-                    let PieceHead { number, offset, total, .. } = head;
-                    let body = self.record.part(end - length..end);
-                    Frame::Data(Piece { lane, number, offset, total, body })
-                }),
-                kind => control(kind, body),
-            };
-            self.read = end;
-            match decoded {
-                Ok(frame) => return Ok(Some(frame)),
-                Err(Malformed::Kind(kind)) if kind >= MAY_BE_SKIPPED => self.skipped += 1,
-                Err(malformed) => return Err(malformed),
-            }
-        }
-        Ok(None)
+    /// The kind of the next frame, and where its body stands.
+    fn cut(&mut self) -> Result<(u8, Range<usize>), Malformed> {
+        let rest = self.record.get(self.read..).unwrap_or_default();
+        let (length, rest) = rest.split_first_chunk::<2>().ok_or(Malformed::Length)?;
+        let frame = rest.get(..usize::from(u16::from_be_bytes(*length))).ok_or(Malformed::Length)?;
+        let (kind, body) = frame.split_first().ok_or(Malformed::Length)?;
+        self.read += length.len() + frame.len();
+        Ok((*kind, self.read - body.len()..self.read))
+    }
+
+    fn data(&self, body: Range<usize>) -> Result<Piece<'r>, Malformed> {
+        let end = body.end;
+        let (lane, head, length) = piece(self.record.get(body).unwrap_or_default())?;
+        let PieceHead { number, offset, total, .. } = head;
+        Ok(Piece { lane, number, offset, total, body: self.record.part(end - length..end) })
     }
 }
 
@@ -169,11 +165,28 @@ impl<'r> Iterator for Frames<'r> {
     type Item = Result<Frame<'r>, Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let frame = self.frame();
-        if frame.is_err() {
-            self.read = self.record.len();
+        while self.read < self.record.len() {
+            // A frame is large beside a small message: it is made where it is given, and not moved there.
+            let malformed = match self.cut() {
+                Ok((kind::DATA, body)) => match self.data(body) {
+                    Ok(piece) => return Some(Ok(Frame::Data(piece))),
+                    Err(malformed) => malformed,
+                },
+                Ok((kind, body)) => match control(kind, self.record.get(body).unwrap_or_default()) {
+                    Ok(frame) => return Some(Ok(frame)),
+                    Err(malformed) => malformed,
+                },
+                Err(malformed) => malformed,
+            };
+            match malformed {
+                Malformed::Kind(kind) if kind >= MAY_BE_SKIPPED => self.skipped += 1,
+                Malformed::Length | Malformed::Kind(_) | Malformed::Body(_) => {
+                    self.read = self.record.len();
+                    return Some(Err(malformed));
+                }
+            }
         }
-        frame.transpose()
+        None
     }
 }
 
@@ -185,7 +198,8 @@ fn piece(body: &[u8]) -> Result<(Lane, PieceHead, usize), Malformed> {
     Ok((lane, head, rest.len()))
 }
 
-/// Any other frame.
+/// Any other frame. Apart, so that it stays out of the way of those that carry messages.
+#[inline(never)]
 fn control<'f>(kind: u8, body: &[u8]) -> Result<Frame<'f>, Malformed> {
     match kind {
         kind::HELLO => read::<HelloBody>(body).and_then(HelloBody::hello).map(Frame::Hello),
@@ -313,7 +327,7 @@ struct NonceBody {
 }
 
 /// What stands before the bytes of a piece. It cannot grow: these come right behind it.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct PieceHead {
     lane: u8,
     number: u64,
@@ -331,6 +345,16 @@ impl PieceHead {
             Lane::Urgent => 1,
         };
         Self { lane, number: piece.number, offset: piece.offset, total: piece.total }
+    }
+
+    /// As serde would write it, and sooner.
+    fn write<'r>(&self, room: &'r mut [u8]) -> Option<&'r mut [u8]> {
+        let Self { lane, number, offset, total } = *self;
+        let (place, rest) = room.split_first_mut()?;
+        *place = lane;
+        let rest = varint::put(rest, number)?;
+        let rest = varint::put(rest, u64::from(offset))?;
+        varint::put(rest, u64::from(total))
     }
 
     const fn lane(&self) -> Option<Lane> {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::id::NodeId;
 use crate::wire::noise;
-use crate::wire::primitives::{Curve, Secret, X25519};
+use crate::wire::primitives::{Curve, Key, Secret, X25519};
 use crate::wire::text::{self, Text, TextError, TextKind};
 
 /// What makes a node the one that it is: the secret whose public half is its [`NodeId`].
@@ -17,6 +17,7 @@ use crate::wire::text::{self, Text, TextError, TextKind};
 /// Whoever has it is that node. It is made from random bytes once, and kept.
 pub struct Identity {
     secret: Secret,
+    key: Key,
     public: [u8; 32],
 }
 
@@ -25,8 +26,9 @@ impl Identity {
     #[must_use]
     pub fn new(secret: [u8; 32]) -> Self {
         let secret = Zeroizing::new(secret);
-        let public = X25519::public(&secret);
-        Self { secret, public }
+        let key = X25519::key(&secret);
+        let public = X25519::public(&key);
+        Self { secret, key, public }
     }
 
     /// The node's name.
@@ -47,6 +49,10 @@ impl Identity {
         Text::of(TextKind::Identity, &self.secret)
     }
 
+    pub(super) const fn key(&self) -> &Key {
+        &self.key
+    }
+
     pub(super) const fn public(&self) -> &[u8; 32] {
         &self.public
     }
@@ -62,7 +68,7 @@ impl FromStr for Identity {
 
 impl Clone for Identity {
     fn clone(&self) -> Self {
-        Self { secret: Zeroizing::new(*self.secret), public: self.public }
+        Self { secret: self.secret.clone(), key: X25519::key(&self.secret), public: self.public }
     }
 }
 

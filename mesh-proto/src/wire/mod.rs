@@ -36,6 +36,7 @@ mod primitives;
 mod record;
 mod text;
 mod unprotected;
+mod varint;
 mod writer;
 
 pub use beacon::{Announced, Beacon, MAX_BEACON, MAX_PORTS, Ports, read_beacon, write_beacon};

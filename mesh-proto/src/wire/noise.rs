@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::wire::cipher::{CipherState, Suite};
-use crate::wire::primitives::{Curve, Secret, TAG, X25519};
+use crate::wire::primitives::{Curve, Key, Secret, TAG, X25519};
 use crate::wire::writer::{NoRoom, Writer};
 
 /// What a message is made of, beside its payload.
@@ -75,7 +75,7 @@ pub(super) struct Keys<'k> {
     /// Its name.
     pub(super) public: &'k [u8; 32],
     /// What proves it; nothing where names are only claimed.
-    pub(super) secret: Option<&'k [u8; 32]>,
+    pub(super) secret: Option<&'k Key>,
     /// The secret of the mesh.
     pub(super) psk: Option<&'k [u8; 32]>,
 }
@@ -102,7 +102,9 @@ pub(super) struct Noise {
     pattern: Pattern,
     end: End,
     symmetric: Symmetric,
-    ephemeral: Secret,
+    fresh: Secret,
+    /// The key that is made of these, once it is said.
+    ephemeral: Option<Key>,
     their_ephemeral: Option<[u8; 32]>,
     their_static: Option<[u8; 32]>,
     messages: usize,
@@ -113,8 +115,8 @@ impl Noise {
     pub(super) fn new(pattern: Pattern, end: End, prologue: &[u8], fresh: Secret) -> Self {
         let mut symmetric = Symmetric::new(pattern.name);
         symmetric.mix_hash(prologue);
-        let (their_ephemeral, their_static) = (None, None);
-        Self { pattern, end, symmetric, ephemeral: fresh, their_ephemeral, their_static, messages: 0 }
+        let (ephemeral, their_ephemeral, their_static) = (None, None, None);
+        Self { pattern, end, symmetric, fresh, ephemeral, their_ephemeral, their_static, messages: 0 }
     }
 
     /// Writes the next message.
@@ -127,8 +129,8 @@ impl Noise {
         for token in self.tokens() {
             match token {
                 Token::E => {
-                    let public =
-                        if keys.secret.is_some() { X25519::public(&self.ephemeral) } else { *self.ephemeral };
+                    self.ephemeral = keys.secret.map(|_| X25519::key(&self.fresh));
+                    let public = self.ephemeral.as_ref().map_or(*self.fresh, X25519::public);
                     out.put(&public)?;
                     self.mix_ephemeral(&public);
                 }
@@ -205,9 +207,9 @@ impl Noise {
 
     fn mix(&mut self, token: Token, keys: Keys<'_>) -> Result<(), Failure> {
         let (mine, theirs) = match (token, self.end) {
-            (Token::Ee, _) => (Some(&*self.ephemeral), self.their_ephemeral),
+            (Token::Ee, _) => (self.ephemeral.as_ref(), self.their_ephemeral),
             (Token::Es, End::Dialer) | (Token::Se, End::Acceptor) => {
-                (Some(&*self.ephemeral), self.their_static)
+                (self.ephemeral.as_ref(), self.their_static)
             }
             (Token::Es, End::Acceptor) | (Token::Se, End::Dialer) => (keys.secret, self.their_ephemeral),
             (Token::Psk, _) => {

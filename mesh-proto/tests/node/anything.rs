@@ -6,6 +6,7 @@ use mesh_proto::node::{Door, Fresh, Halves, Input, LetsIn, Node, Order, Settings
 use mesh_proto::wire::MeshSecrets;
 use mesh_proto::{
     Config, Frame, Incarnation, Instant, LinkId, Message, NodeId, Now, PathClass, Route, Seed, SystemError,
+    Wait,
 };
 
 use crate::world::{address, id, identity, secret};
@@ -79,7 +80,7 @@ fn life(seed: u64) {
         links.extend(turn.answer().link());
         // Now and then a driver stops before it has carried anything out.
         if dice.below(8) > 0 {
-            let _ = turn.carry_out(|order| {
+            let _until: Wait = turn.carry_out(|order| {
                 if let Order::Dial { link, .. } = order {
                     links.push(link);
                 }

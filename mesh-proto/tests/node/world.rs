@@ -18,7 +18,7 @@ enum Kept {
     Dial(LinkId, SocketAddr),
     Write(LinkId, Vec<u8>),
     Up(LinkId, Box<Reader>, Box<Writer>),
-    Send(LinkId, Frame<'static>),
+    Send(LinkId, Box<Frame<'static>>),
     Close(LinkId, Reason),
     Announce(Audience, Vec<u8>),
 }
@@ -218,7 +218,7 @@ impl World {
             }
             Order::Write { link, bytes } => kept.push(Kept::Write(link, bytes.to_vec())),
             Order::Up { link, reader, writer } => kept.push(Kept::Up(link, reader, writer)),
-            Order::Send { link, frame } => kept.push(Kept::Send(link, frame.clone().into_owned())),
+            Order::Send { link, frame } => kept.push(Kept::Send(link, Box::new(frame.clone().into_owned()))),
             Order::Close { link, reason } => kept.push(Kept::Close(link, reason)),
             Order::Announce { to, datagram, .. } => kept.push(Kept::Announce(to, datagram.to_vec())),
             Order::Deliver { peer, message } => came.push((peer, message.lane, message.body.to_vec())),

@@ -1,5 +1,6 @@
 //! The channel: what its bytes are, and that nothing but these is taken.
 
+mod aes;
 mod alterations;
 mod frames;
 mod golden;

@@ -10,10 +10,10 @@ use snow::{Builder, HandshakeState, TransportState};
 use crate::scene::{FRESH, Kind, Node, PROTECTED, body, hello, pair, welcome};
 
 /// How long what record 1 says in the clear is.
-const PREAMBLE: usize = 26;
+pub(crate) const PREAMBLE: usize = 26;
 
 /// After so many texts a direction goes on with the next key.
-const TEXTS_PER_KEY: u64 = 1 << 16;
+pub(crate) const TEXTS_PER_KEY: u64 = 1 << 16;
 
 /// snow's own primitives, with the random bytes that a test gives.
 struct Given([u8; 32]);
@@ -44,7 +44,12 @@ impl CryptoResolver for Given {
 }
 
 /// How a snow is made that stands for this node.
-fn snow<'k>(node: &'k Node, psk: &'k [u8; 32], fresh: [u8; 32], prologue: &'k [u8]) -> Builder<'k> {
+pub(crate) fn snow<'k>(
+    node: &'k Node,
+    psk: &'k [u8; 32],
+    fresh: [u8; 32],
+    prologue: &'k [u8],
+) -> Builder<'k> {
     let name = match node.kind {
         Kind::Open => "Noise_XX_25519_ChaChaPoly_SHA256",
         Kind::Closed => "Noise_XXpsk0_25519_ChaChaPoly_SHA256",
@@ -61,26 +66,26 @@ fn snow<'k>(node: &'k Node, psk: &'k [u8; 32], fresh: [u8; 32], prologue: &'k [u
     }
 }
 
-fn written(snow: &mut HandshakeState, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn written(snow: &mut HandshakeState, payload: &[u8]) -> Vec<u8> {
     let mut message = vec![0; MAX_OPENING];
     let length = snow.write_message(payload, &mut message).expect("it is snow's turn");
     message.truncate(length);
     message
 }
 
-fn read(snow: &mut HandshakeState, message: &[u8]) -> Vec<u8> {
+pub(crate) fn read(snow: &mut HandshakeState, message: &[u8]) -> Vec<u8> {
     let mut payload = vec![0; MAX_OPENING];
     let length = snow.read_message(message, &mut payload).expect("snow reads what we write");
     payload.truncate(length);
     payload
 }
 
-fn peer(snow: &HandshakeState) -> NodeId {
+pub(crate) fn peer(snow: &HandshakeState) -> NodeId {
     let bytes = snow.get_remote_static().and_then(|id| id.try_into().ok()).expect("snow knows who is there");
     NodeId::new(bytes)
 }
 
-fn with_head(head: &[u8], frame: &Frame<'_>) -> Vec<u8> {
+pub(crate) fn with_head(head: &[u8], frame: &Frame<'_>) -> Vec<u8> {
     let mut bytes = vec![0; MAX_OPENING];
     let length = encode(frame, &mut bytes).expect("enough room");
     bytes.truncate(length);

@@ -69,7 +69,7 @@ impl<'k> Guard<'k> {
         match &self.0 {
             Guarded::Open(identity) | Guarded::Closed(identity, _) => Keys {
                 public: identity.public(),
-                secret: Some(identity.secret()),
+                secret: Some(identity.key()),
                 psk: secret.map(MeshSecret::secret),
             },
             Guarded::Unprotected(me) => Keys { public: me.as_bytes(), secret: None, psk: None },

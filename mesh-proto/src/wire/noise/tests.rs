@@ -156,7 +156,8 @@ fn both_ends_agree_with(vector: &Vector) {
         |end, [_, fresh]: [&str; 2]| Noise::new(vector.pattern, end, &prologue, Zeroizing::new(key(fresh)));
     let mut ends = [begin(End::Dialer, vector.dialer), begin(End::Acceptor, vector.acceptor)];
     let secrets = [vector.dialer, vector.acceptor].map(|[own, _]| key(own));
-    let publics = secrets.map(|secret| X25519::public(&secret));
+    let secrets = secrets.map(|secret| X25519::key(&secret));
+    let publics = secrets.each_ref().map(X25519::public);
     let keys = |nth: usize| Keys { public: &publics[nth], secret: Some(&secrets[nth]), psk: Some(&psk) };
 
     let (handshake, rest) = vector.messages.split_at(vector.pattern.messages.len());

@@ -1,32 +1,30 @@
 //! The primitives of AWS-LC.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::agreement;
+use aws_lc_rs::agreement::{self, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::{Aead, Curve, Secret, Tag};
 
 pub(crate) enum X25519 {}
 
-impl X25519 {
-    fn key(secret: &[u8; 32]) -> agreement::PrivateKey {
-        agreement::PrivateKey::from_private_key(&agreement::X25519, secret)
+impl Curve for X25519 {
+    type Key = PrivateKey;
+
+    /// It computes the public key too, so to make one again for each use would cost half as much again.
+    fn key(secret: &[u8; 32]) -> PrivateKey {
+        PrivateKey::from_private_key(&agreement::X25519, secret)
             .expect("any 32 bytes are a secret key of this curve")
     }
-}
 
-impl Curve for X25519 {
-    fn public(secret: &[u8; 32]) -> [u8; 32] {
-        let public = Self::key(secret).compute_public_key().expect("every secret key has a public one");
+    fn public(key: &PrivateKey) -> [u8; 32] {
+        let public = key.compute_public_key().expect("every secret key has a public one");
         *public.as_ref().first_chunk().expect("a public key of this curve has 32 bytes")
     }
 
-    fn shared(secret: &[u8; 32], public: &[u8; 32]) -> Option<Secret> {
+    fn shared(key: &PrivateKey, public: &[u8; 32]) -> Option<Secret> {
         let public = agreement::UnparsedPublicKey::new(&agreement::X25519, public);
-        agreement::agree(&Self::key(secret), public, (), |shared| {
-            shared.try_into().map(Zeroizing::new).map_err(drop)
-        })
-        .ok()
+        agreement::agree(key, public, (), |shared| shared.try_into().map(Zeroizing::new).map_err(drop)).ok()
     }
 }
 

@@ -10,12 +10,18 @@ use super::{Aead, Curve, Secret, Tag};
 pub(crate) enum X25519 {}
 
 impl Curve for X25519 {
-    fn public(secret: &[u8; 32]) -> [u8; 32] {
-        PublicKey::from(&StaticSecret::from(*secret)).to_bytes()
+    type Key = StaticSecret;
+
+    fn key(secret: &[u8; 32]) -> StaticSecret {
+        StaticSecret::from(*secret)
     }
 
-    fn shared(secret: &[u8; 32], public: &[u8; 32]) -> Option<Secret> {
-        let shared = StaticSecret::from(*secret).diffie_hellman(&PublicKey::from(*public));
+    fn public(key: &StaticSecret) -> [u8; 32] {
+        PublicKey::from(key).to_bytes()
+    }
+
+    fn shared(key: &StaticSecret, public: &[u8; 32]) -> Option<Secret> {
+        let shared = key.diffie_hellman(&PublicKey::from(*public));
         shared.was_contributory().then(|| Zeroizing::new(shared.to_bytes()))
     }
 }
