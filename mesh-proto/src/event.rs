@@ -10,7 +10,7 @@ use crate::announcement::{Announcement, Vouched};
 use crate::frame::{Frame, PathClass};
 use crate::id::{LinkId, LinkTag, NodeId};
 use crate::message::{Lane, Message};
-use crate::reason::SystemError;
+use crate::reason::{Reason, SystemError};
 
 /// How many ways to one peer are remembered.
 pub const MAX_ROUTES: usize = 4;
@@ -68,6 +68,20 @@ pub enum Event<'a> {
         link: LinkId,
         /// What the handshake proved.
         proof: Proof,
+    },
+    /// Somebody is asked whether the one at the other end is let in: this end asks, or the other says that it does. The
+    /// link has a minute from now on instead of what was left of its time.
+    Waits {
+        /// The link.
+        link: LinkId,
+    },
+    /// There will be no channel on a link, or it broke, or the one at its other end is not let in. Unlike with
+    /// [`Event::Closed`] the stream is still there, and the order to close it follows.
+    Failed {
+        /// The link.
+        link: LinkId,
+        /// Why.
+        reason: Reason,
     },
     /// Frames arrived on a link, in this order.
     Frames {

@@ -76,6 +76,7 @@
 //! * [`Config`]: everything that can be set, and what is refused.
 //! * [`Mesh::news`], [`Mesh::explain`], [`Mesh::stats`]: what holds, why, and how often.
 //! * `wire` (feature `noise`): the channel that a link's frames go through.
+//! * `node` (features `alloc` and `noise`): handshakes, admission and the machine in one, for drivers.
 //! * `sim` (feature `sim`): many machines on one virtual clock, to test what is built on them.
 //!
 //! # Features
@@ -109,6 +110,8 @@ mod id;
 mod machine;
 mod message;
 mod news;
+#[cfg(all(feature = "alloc", feature = "noise"))]
+pub mod node;
 mod rate;
 mod reason;
 pub mod rules;

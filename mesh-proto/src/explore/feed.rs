@@ -450,6 +450,8 @@ impl fmt::Display for Told<'_> {
             | Event::Forget { .. }
             | Event::ForgetAt { .. }
             | Event::Expel { .. }
+            | Event::Waits { .. }
+            | Event::Failed { .. }
             | Event::Room { .. }
             | Event::Send { .. }
             | Event::SendAll { .. }

@@ -1,6 +1,7 @@
 //! How a link comes to be admitted (R1, R7, and the beginning of R5 and R6).
 
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use crate::bounded::push_newest;
 use crate::event::{Proof, Route};
@@ -17,6 +18,9 @@ use crate::machine::turn::{Answer, Unable};
 use crate::reason::{Reason, Refusal};
 use crate::rules::{Clause, Rules};
 use crate::storage::{Array, Index, Slot, Storage};
+
+/// How long a link may wait for the answer to the question whether it is let in.
+const ASK_WITHIN: Duration = Duration::from_secs(60);
 
 /// Who is counted together when half-open room is shared out: an IPv4 address, an IPv6 /64.
 #[derive(PartialEq, Eq)]
@@ -166,6 +170,44 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let fits = self.meet(slot, known, proof);
         self.review(known);
         fits
+    }
+
+    /// Somebody is asked whether the one at a link's other end is let in: it has longer.
+    pub(crate) fn waits(&mut self, id: LinkId) {
+        let Some(slot) = self.place_of(id) else { return };
+        let until = self.clock.after(ASK_WITHIN);
+        if let Some(link) = self.links.get_mut(slot)
+            && matches!(link.phase, Phase::Proven { .. })
+        {
+            link.phase = Phase::Proven { until };
+            self.touch(slot);
+        } else {
+            self.stats.misplaced += 1;
+        }
+    }
+
+    /// A link has no channel any more, or the one at its other end is not let in here.
+    pub(crate) fn failed(&mut self, id: LinkId, reason: Reason) {
+        let Some(slot) = self.place_of(id) else { return };
+        let Some(link) = self.links.get(slot) else { return };
+        let peer = link.peer;
+        let proven = matches!(link.phase, Phase::Proven { .. });
+        match (link.side, reason) {
+            (_, Reason::ProtocolError) => {
+                self.protocol_error(slot);
+                return;
+            }
+            (Side::Accepted, Reason::Refused(_)) if proven => self.refuse(slot, reason),
+            (Side::Accepted | Side::Dialed, _) => {
+                self.end_link(slot, reason, How::Cut, Witness::HereOnly);
+            }
+        }
+        let Some(peer) = peer else { return };
+        // Who was met is not wanted here, and that will not change; a hint in the clear is nobody's word.
+        if proven && reason.lasts() {
+            self.pause(peer);
+        }
+        self.review(peer);
     }
 
     /// Sends the hello of a dialed link.
@@ -403,7 +445,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     }
 
     /// The smaller of both knobs. One below what this node can probe by counts as that.
-    fn agreed_knob(&self, hello: &Hello) -> core::time::Duration {
+    fn agreed_knob(&self, hello: &Hello) -> Duration {
         if !self.rules.holds(Clause::SmallerKnob) {
             return self.config.detect_within;
         }

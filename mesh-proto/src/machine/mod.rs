@@ -320,6 +320,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                     self.data_was_read(sender);
                 }
             }
+            Event::Waits { link } => self.waits(link),
+            Event::Failed { link, reason } => self.failed(link, reason),
             Event::Room { link, bytes } => self.room(link, bytes),
             Event::Closed { link, error } => self.closed(link, error),
             Event::Heard { announcement, routes, vouched } => self.heard(announcement, &routes, vouched),

@@ -140,6 +140,8 @@ impl fmt::Display for Happening {
                 | Event::Forget { .. }
                 | Event::ForgetAt { .. }
                 | Event::Expel { .. }
+                | Event::Waits { .. }
+                | Event::Failed { .. }
                 | Event::Room { .. }
                 | Event::Send { .. }
                 | Event::SendAll { .. }

@@ -26,6 +26,7 @@
 //! * [`encode`], [`Frames`]: frames as bytes.
 //! * [`Identity`], [`MeshSecret`]: keys.
 
+mod beacon;
 mod cipher;
 mod codec;
 mod handshake;
@@ -38,12 +39,15 @@ mod unprotected;
 mod varint;
 mod writer;
 
+pub use beacon::{Announced, Beacon, MAX_BEACON, MAX_PORTS, Ports, read_beacon, write_beacon};
 pub use codec::{Frames, MAX_CONTROL, Malformed, encode};
 pub use handshake::{
     Answer, Answering, Calling, Ciphers, Declined, Failed, Greeted, Guard, Introduced, LastWords,
     MAX_OPENING, Met, Mismatch, Network, Short, Terms, Versions,
 };
 pub use keys::{Identity, MeshSecret, MeshSecrets};
+#[cfg(feature = "alloc")]
+pub(crate) use record::HEAD;
 pub use record::{Broken, MAX_PLAIN, MAX_RECORD, MAX_SEALED, Opener, Outgoing, Records, Sealer};
 pub use text::{Text, TextError, TextKind};
 pub use writer::NoRoom;

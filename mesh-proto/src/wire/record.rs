@@ -7,7 +7,7 @@ use crate::wire::primitives::TAG;
 use crate::wire::writer::{NoRoom, Writer};
 
 /// How many bytes a record's length takes, in front of it.
-pub(super) const HEAD: usize = 2;
+pub(crate) const HEAD: usize = 2;
 
 /// The longest record, without its length.
 pub const MAX_SEALED: usize = u16::MAX as usize;
@@ -242,7 +242,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Records<B> {
         Ok(self.room.as_mut().get_mut(start..start + length))
     }
 
-    fn waiting(&self) -> &[u8] {
+    /// What is not cut yet.
+    pub(crate) fn waiting(&self) -> &[u8] {
         self.room.as_ref().get(self.from..self.to).unwrap_or_default()
     }
 }

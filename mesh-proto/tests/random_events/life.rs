@@ -217,6 +217,15 @@ fn event<'a, D: Dice>(dice: &mut D, links: &[LinkId], frames: &'a mut Vec<Frame<
             link: link(dice),
             error: dice.pick(&[SystemError::Reset, SystemError::Other(-1)]),
         },
+        34 => Event::Waits { link: link(dice) },
+        35 | 36 => Event::Failed {
+            link: link(dice),
+            reason: dice.pick(&[
+                Reason::ProtocolError,
+                Reason::Refused(Refusal::NotListed),
+                Reason::Refused(Refusal::WrongMesh),
+            ]),
+        },
         _ => {
             *frames = (0..1 + dice.below(3)).map(|_| frame(dice)).collect();
             Event::Frames { link: link(dice), frames: Batch::from(frames.as_slice()) }

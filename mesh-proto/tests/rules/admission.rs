@@ -346,4 +346,79 @@ on_both! {
         assert_eq!(node.standing(LOWER), Standing::Up { link, incarnation: run(0, 0) });
         assert_eq!(node.mesh.stats().doubts, 0);
     }
+
+    fn r1_who_waits_for_an_answer_has_a_minute<S>() {
+        let mut node = Node::<S>::new();
+        let link = node.incoming(9);
+        node.prove(link, HIGHER);
+        assert_eq!(node.tell(Event::Waits { link }), []);
+        assert_eq!(node.pass(secs(59)), [], "the deadline of the handshake has moved");
+        assert!(node.mesh.peer(&HIGHER).is_none(), "and nothing is known of whoever waits");
+        assert_eq!(node.pass(secs(1)), [Order::Close(link, Reason::Silent)]);
+    }
+
+    fn r1_a_dialer_waits_as_long<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.greet(HIGHER, 8);
+        node.tell(Event::Waits { link });
+        assert_eq!(closes(&node.pass(secs(59))), []);
+        assert_eq!(closes(&node.pass(secs(1))), [(link, Reason::Silent)]);
+    }
+
+    fn r1_who_is_not_proven_cannot_wait<S>() {
+        let mut node = Node::<S>::new();
+        let link = node.incoming(9);
+        node.tell(Event::Waits { link });
+        assert_eq!(node.mesh.stats().misplaced, 1);
+        assert_eq!(node.pass(secs(10)), [Order::Close(link, Reason::Silent)]);
+    }
+
+    fn r12_who_is_not_wanted_here_is_left_alone_for_long<S>() {
+        let mut node = Node::<S>::new();
+        let orders = node.tell(Event::Keep { peer: HIGHER, routes: routes(&[8]) });
+        let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        let link = *link;
+        node.tell(Event::Connected { link });
+        node.prove(link, HIGHER);
+        let reason = Reason::Refused(Refusal::NotListed);
+        assert_eq!(node.tell(Event::Failed { link, reason }), [Order::Close(link, reason)]);
+        assert_eq!(node.standing(HIGHER), Standing::Down { reason: Some(reason) });
+        assert_eq!(dials(&node.live(secs(299))), [], "five minutes");
+        assert_eq!(dials(&node.live(secs(2))), [8]);
+    }
+
+    fn r12_a_hint_in_the_clear_earns_no_long_pause<S>() {
+        let mut node = Node::<S>::new();
+        let orders = node.tell(Event::Keep { peer: HIGHER, routes: routes(&[8]) });
+        let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        let link = *link;
+        node.tell(Event::Connected { link });
+        let reason = Reason::Refused(Refusal::WrongMesh);
+        assert_eq!(node.tell(Event::Failed { link, reason }), [Order::Close(link, reason)]);
+        assert_eq!(node.standing(HIGHER), Standing::Down { reason: Some(reason) });
+        assert_eq!(dials(&node.live(secs(1))), [8]);
+    }
+
+    fn r16_who_is_turned_away_is_told_why<S>() {
+        let mut node = Node::<S>::new();
+        let link = node.incoming(9);
+        node.prove(link, HIGHER);
+        let reason = Reason::Refused(Refusal::NotListed);
+        assert_eq!(
+            node.tell(Event::Failed { link, reason }),
+            [Order::Send(link, Frame::Refused(reason)), Order::Close(link, reason)]
+        );
+        assert!(node.mesh.peer(&HIGHER).is_none());
+    }
+
+    fn x13_a_broken_channel_ends_the_link_as_protocol_error<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(HIGHER, run(1, 1));
+        let reason = Reason::ProtocolError;
+        assert_eq!(
+            node.tell(Event::Failed { link, reason }),
+            [Order::Send(link, Frame::Close(reason)), Order::Close(link, reason)]
+        );
+        assert_eq!(node.standing(HIGHER), Standing::Away { reason });
+    }
 }

@@ -84,6 +84,8 @@ fn kinds(world: &World, n: NodeName, since: Duration) -> Vec<(Duration, &'static
         Event::Tick => "tick",
         Event::Wake(_) => "wake",
         Event::Room { .. } => "room",
+        Event::Waits { .. } => "waits",
+        Event::Failed { .. } => "failed",
         Event::Send { .. } | Event::SendAll { .. } | Event::Took { .. } | Event::Collect { .. } => "mail",
         Event::Keep { .. } | Event::KeepAt { .. } | Event::Seek { .. } => "wish",
         Event::Forget { .. } | Event::ForgetAt { .. } | Event::Expel { .. } | Event::Leave => "unwish",

@@ -77,14 +77,14 @@ impl<'k> Guard<'k> {
     }
 
     /// The secrets to try, if it wants one.
-    pub(super) const fn secrets(&self) -> Option<&'k MeshSecrets> {
+    pub(in crate::wire) const fn secrets(&self) -> Option<&'k MeshSecrets> {
         match self.0 {
             Guarded::Closed(_, secrets) => Some(secrets),
             Guarded::Open(_) | Guarded::Unprotected(_) => None,
         }
     }
 
-    const fn code(&self) -> u8 {
+    pub(in crate::wire) const fn code(&self) -> u8 {
         match self.0 {
             Guarded::Open(_) => 0,
             Guarded::Closed(..) => 1,
@@ -100,6 +100,12 @@ impl<'k> Guard<'k> {
 pub struct Network([u8; 16]);
 
 impl Network {
+    pub(in crate::wire) const LENGTH: usize = 16;
+
+    pub(in crate::wire) const fn as_bytes(&self) -> &[u8; Self::LENGTH] {
+        &self.0
+    }
+
     /// The network of this name.
     #[must_use]
     pub fn named(name: &str) -> Self {

@@ -1,0 +1,233 @@
+//! A whole node: handshakes, admission and the machine in one, so that no driver has any protocol in it (features `alloc`
+//! and `noise`).
+//!
+//! A driver knows how its runtime accepts, dials, reads, writes and sleeps. It tells the [`Node`] what happened
+//! ([`Input`]), carries out what it orders ([`Order`]), and comes back when the [`Wait`](crate::Wait) is over.
+//!
+//! # A whole driver
+//!
+//! Two nodes and a pipe between them.
+//!
+//! ```
+//! use mesh_proto::node::*;
+//! use mesh_proto::{Incarnation, Instant, LinkId, Now, PathClass, Route, Seed, Standing, Wait};
+//!
+//! struct Driver {
+//!     node: Node,
+//!     dialed: Option<LinkId>,
+//!     pipe: Vec<u8>,
+//!     came: Vec<Vec<u8>>,
+//! }
+//!
+//! impl Driver {
+//!     fn tell(&mut self, input: Input<'_>) -> mesh_proto::Answer {
+//!         let turn = self.node.handle(Now::single(Instant::START), input);
+//!         let answer = turn.answer();
+//!         let _until: Wait = turn.carry_out(|order| match order {
+//!             Order::Dial { link, .. } => self.dialed = Some(link),
+//!             Order::Write { bytes, .. } => self.pipe.extend_from_slice(bytes),
+//!             Order::Close { reason, .. } => panic!("closed: {reason}"),
+//!             Order::Deliver { message, .. } => self.came.push(message.body.to_vec()),
+//!             _ => {}
+//!         });
+//!         answer
+//!     }
+//! }
+//!
+//! let driver = |name: u8| {
+//!     let door = Door::Open(mesh_proto::wire::Identity::new([name; 32]));
+//!     let settings = Settings::new(door, "example", Incarnation::new(1, 7), Seed::Number(1));
+//!     Driver { node: Node::new(settings).unwrap(), dialed: None, pipe: Vec::new(), came: Vec::new() }
+//! };
+//! let (mut a, mut b) = (driver(1), driver(2));
+//! let fresh = |byte: u8| Fresh::new([byte; 32]); // from the system's randomness, in a real driver
+//! let peer = b.node.mesh().me();
+//! a.tell(Input::Keep { peer, routes: [Route::direct("10.0.0.2:7000".parse().unwrap())].into_iter().collect() });
+//! let at_a = a.dialed.take().unwrap();
+//! let at_b = b.tell(Input::Accepted { from: None, class: PathClass::Direct, fresh: fresh(1) }).link().unwrap();
+//! a.tell(Input::Connected { link: at_a, fresh: fresh(2) });
+//! a.tell(Input::Send { peer, messages: (&mesh_proto::Message::plain("hello".into())).into() });
+//! while !(a.pipe.is_empty() && b.pipe.is_empty()) {
+//!     let (to_b, to_a) = (std::mem::take(&mut a.pipe), std::mem::take(&mut b.pipe));
+//!     b.tell(Input::Bytes { link: at_b, bytes: &to_b });
+//!     a.tell(Input::Bytes { link: at_a, bytes: &to_a });
+//! }
+//! assert!(matches!(a.node.mesh().peer(&peer).unwrap().standing, Standing::Up { .. }));
+//! assert_eq!(b.came, [b"hello"]);
+//! ```
+//!
+//! # With several tasks
+//!
+//! A node whose [`Halves`] are outside hands its driver a [`Reader`] and a [`Writer`] for each link that is up. A task with
+//! the one reads, opens, and gives the frames to the node ([`Input::Frames`]); a task with the other takes what was
+//! ordered from the link's [`Backlog`], seals, writes, and says how much room there is ([`Input::Room`]). Only `handle` and
+//! the backlog need the lock.
+
+mod admission;
+mod channels;
+mod input;
+mod order;
+mod performing;
+mod reader;
+mod rotation;
+mod settings;
+mod shaking;
+mod taking;
+mod writer;
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::mem;
+
+pub use input::Input;
+pub use order::Order;
+pub use reader::Reader;
+pub use settings::{Door, Fresh, Halves, LetsIn, Settings, Verdict};
+pub use writer::{Backlog, MOST_UNWRITTEN, Writer};
+
+use crate::chance::{Dice, Seed};
+use crate::config::ConfigError;
+use crate::event::Event;
+use crate::frame::Frame;
+use crate::machine::{Answer, Mesh, Turn};
+use crate::storage::{Heap, Storage};
+use crate::time::{Instant, Now, Wait};
+use crate::wire::{MeshSecrets, Ports};
+
+use admission::Admission;
+use channels::Channels;
+use performing::{Later, Rest};
+use rotation::Rotation;
+use settings::Site;
+
+/// A node: it keeps exactly one session with every peer, from bytes to messages.
+///
+/// The contract is the machine's, which [`Mesh`] tells: one input at a time, time with each, a turn that is dropped loses
+/// nothing, and whatever comes from outside makes nothing panic or grow beyond the configuration. `S` is where the
+/// machine keeps its tables.
+pub struct Node<S: Storage = Heap> {
+    mesh: Mesh<S>,
+    rest: Rest,
+    /// When the last input came.
+    now: Now,
+    /// Room for what is opened here.
+    frames: Vec<Frame<'static>>,
+}
+
+impl<S: Storage> Node<S> {
+    /// A node for one run.
+    ///
+    /// # Errors
+    ///
+    /// The first contradiction in the configuration.
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        let Settings { config, door, network, lets_in, incarnation, seed, halves, versions, ciphers } =
+            settings;
+        let mesh = Mesh::new(door.id(), incarnation, config, seed)?;
+        let limits = &config.limits;
+        // The machine draws from the seed too, and neither is to guess the other's draws.
+        let dice = Dice::new(match seed {
+            Seed::Number(number) => Seed::Number(!number),
+            Seed::Still => Seed::Still,
+        });
+        let rest = Rest {
+            site: Site { door, network, versions, ciphers },
+            halves,
+            admission: Admission::new(lets_in, limits.peers),
+            rotation: Rotation::default(),
+            dice,
+            channels: Channels::default(),
+            later: Vec::new(),
+            now: Instant::START,
+            ports: Ports::new(),
+            announced: 0,
+            record: limits.record,
+            most_in_question: usize::try_from(limits.half_open / 4).unwrap_or(usize::MAX).max(1),
+        };
+        Ok(Self { mesh, rest, now: Now::default(), frames: Vec::new() })
+    }
+
+    /// The machine, to look at: news, explanations, counts.
+    #[must_use]
+    pub fn mesh(&self) -> &Mesh<S> {
+        &self.mesh
+    }
+
+    /// The ports to announce, the one to try first in front; none at first.
+    pub fn listens_on(&mut self, ports: Ports) {
+        self.rest.ports = ports;
+    }
+
+    /// Other secrets, while the mesh changes from one to another. A node whose door is not closed has none.
+    pub fn change_secrets(&mut self, renewed: MeshSecrets) {
+        if let Door::Closed(_, secrets) = &mut self.rest.site.door {
+            *secrets = renewed;
+        }
+    }
+
+    /// Another list, or another way to decide who is let in, for those who come from now on. What was answered and who
+    /// was expelled is forgotten; sessions stay as they are.
+    pub fn change_admission(&mut self, lets_in: LetsIn) {
+        self.rest.admission.replace(lets_in);
+    }
+
+    /// Takes one input in, at this time. Everything that was due before is done first.
+    pub fn handle(&mut self, now: Now, input: Input<'_>) -> NodeTurn<'_, S> {
+        self.now = now;
+        self.rest.now = now.awake;
+        let answer = self.take_in(input);
+        NodeTurn { node: self, answer }
+    }
+}
+
+/// What one input leads to. It borrows the node, so nothing else can happen until it is carried out.
+#[must_use = "orders are pending: carry them out"]
+pub struct NodeTurn<'n, S: Storage> {
+    node: &'n mut Node<S>,
+    answer: Answer,
+}
+
+impl<S: Storage> NodeTurn<'_, S> {
+    /// What the wish came to, where the input was one.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        self.answer
+    }
+
+    /// Hands every pending order to `perform`, in the order in which they must be carried out, and gives the time to
+    /// wait until. That lies strictly ahead.
+    pub fn carry_out(self, mut perform: impl FnMut(Order<'_>)) -> Wait {
+        let Self { node, .. } = self;
+        loop {
+            node.rest.hand_out(&mut perform);
+            let (mesh, rest) = (&mut node.mesh, &mut node.rest);
+            let wait = Turn::new(mesh, Answer::Done).carry_out(|action| rest.perform(&action, &mut perform));
+            rest.hand_out(&mut perform);
+            let later = mem::take(&mut rest.later);
+            if later.is_empty() {
+                return wait;
+            }
+            for later in later {
+                let event = match later {
+                    Later::Failed(link, reason) => Event::Failed { link, reason },
+                    Later::Up(link) => Event::Room { link, bytes: MOST_UNWRITTEN },
+                };
+                let Answer::Done = mesh.handle(node.now, event).answer() else { continue };
+            }
+        }
+    }
+}
+
+impl<S: Storage> fmt::Debug for Node<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("me", &self.mesh.me()).finish_non_exhaustive()
+    }
+}
+
+impl<S: Storage> fmt::Debug for NodeTurn<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeTurn").field("answer", &self.answer).finish_non_exhaustive()
+    }
+}

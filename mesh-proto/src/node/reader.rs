@@ -1,0 +1,134 @@
+//! What a link reads: bytes in, frames out.
+
+extern crate alloc;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::frame::Frame;
+use crate::wire::{Broken, Frames, HEAD, MAX_PLAIN, MAX_RECORD, Opener};
+
+/// A read asks for this much at first, and while little comes.
+const LEAST_READ: usize = 4 * 1024;
+/// And for no more than this.
+const MOST_READ: usize = 128 * 1024;
+
+/// The half of a link that opens what comes. It needs nothing of the node, so it can work outside the lock that guards it.
+///
+/// Read into [`space`](Self::space), say with [`filled`](Self::filled) how much came, and take all whole records with
+/// [`open`](Self::open). It never holds more than one record and one read.
+pub struct Reader {
+    opener: Box<Opener>,
+    /// The longest record that is taken, with its length.
+    longest: usize,
+    /// What came and is not opened, and behind it the space for more.
+    bytes: BytesMut,
+    /// How much came.
+    came: usize,
+    /// How much to ask for.
+    asks: usize,
+}
+
+impl Reader {
+    pub(super) fn new(opener: Opener, record: u32) -> Self {
+        let plain = usize::try_from(record).unwrap_or(MAX_PLAIN).min(MAX_PLAIN);
+        let longest = (HEAD + plain + (MAX_RECORD - HEAD - MAX_PLAIN)).min(MAX_RECORD);
+        Self { opener: Box::new(opener), longest, bytes: BytesMut::new(), came: 0, asks: LEAST_READ }
+    }
+
+    /// Where to read to: never empty.
+    pub fn space(&mut self) -> &mut [u8] {
+        if self.came == 0 && self.bytes.len() > 4 * self.asks {
+            // Much came once, and little comes now: an idle link keeps little.
+            self.bytes = BytesMut::new();
+        }
+        let missing = self.length().map_or(0, |length| length.min(self.longest).saturating_sub(self.came));
+        let end = self.came + missing.max(self.asks);
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        self.bytes.get_mut(self.came..).unwrap_or_default()
+    }
+
+    /// So many bytes were read to [`space`](Self::space).
+    pub fn filled(&mut self, bytes: usize) {
+        let space = self.bytes.len() - self.came;
+        self.came += bytes.min(space);
+        if bytes >= space {
+            self.asks = (self.asks * 2).min(MOST_READ);
+        } else if bytes < self.asks / 4 {
+            self.asks = (self.asks / 2).max(LEAST_READ);
+        }
+    }
+
+    /// Takes bytes that were read to somewhere else.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.truncate(self.came);
+        self.bytes.extend_from_slice(bytes);
+        self.came = self.bytes.len();
+    }
+
+    /// Opens every record that is there whole, in place, and puts its frames behind those in `frames`. What a message
+    /// says is not copied: its body is a handle to what was read, unless it is a small part of that.
+    ///
+    /// # Errors
+    ///
+    /// The other end, or somebody in between, broke the channel. The frames that came before are to be read; then the
+    /// node is to be told with [`Input::Broken`](super::Input::Broken).
+    pub fn open(&mut self, frames: &mut Vec<Frame<'static>>) -> Result<(), Broken> {
+        while let Some(length) = self.length() {
+            if length > self.longest {
+                return Err(Broken);
+            }
+            if length > self.came {
+                break;
+            }
+            let mut record = self.bytes.split_to(length);
+            self.came -= length;
+            let mut record = record.split_off(HEAD);
+            let plain = self.opener.open(&mut record)?.len();
+            record.truncate(plain);
+            unpack(record.freeze(), frames)?;
+        }
+        Ok(())
+    }
+
+    /// How long the first record is, with its length in front.
+    fn length(&self) -> Option<usize> {
+        let head = self.bytes.get(..self.came)?.first_chunk::<HEAD>()?;
+        Some(HEAD + usize::from(u16::from_be_bytes(*head)))
+    }
+}
+
+/// Takes the frames out of an opened record.
+fn unpack(record: Bytes, frames: &mut Vec<Frame<'static>>) -> Result<(), Broken> {
+    let (before, length) = (frames.len(), record.len());
+    for frame in Frames::new(record) {
+        frames.push(frame.map_err(|_| Broken)?);
+    }
+    let added = frames.get_mut(before..).unwrap_or_default();
+    let said: usize = added.iter().map(said).sum();
+    if said < length / 2 {
+        // A handle to a small part would hold all of it for as long as the message is kept.
+        for frame in added {
+            if let Frame::Data(piece) = frame {
+                piece.body = Bytes::copy_from_slice(&piece.body).into();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many bytes of messages are in a frame.
+fn said(frame: &Frame<'_>) -> usize {
+    if let Frame::Data(piece) = frame { piece.body.len() } else { 0 }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("came", &self.came).finish_non_exhaustive()
+    }
+}

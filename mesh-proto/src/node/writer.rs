@@ -1,0 +1,165 @@
+//! What a link writes: frames in, bytes out.
+
+extern crate alloc;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::frame::Frame;
+use crate::message::{Piece, Takes};
+use crate::wire::{Broken, HEAD, MAX_CONTROL, MAX_PLAIN, NoRoom, Sealer, encode};
+
+/// How many bytes of messages may lie unwritten, so that what is urgent never waits behind more than that (R8).
+pub const MOST_UNWRITTEN: u32 = 64 * 1024;
+
+/// The half of a link that seals what goes out. It needs nothing of the node, so it can work outside the lock that
+/// guards it.
+///
+/// Give it frames with [`push`](Self::push): many share one record, which is sealed once, in the buffer that it is written
+/// from. Then [`seal`](Self::seal), write [`bytes`](Self::bytes), and say with [`wrote`](Self::wrote) how much that was.
+pub struct Writer {
+    sealer: Box<Sealer>,
+    /// How many bytes of frames the other end takes in a record.
+    most: usize,
+    /// Sealed records, and the one that is being filled. What is not used is there and means nothing.
+    buffer: Vec<u8>,
+    /// Up to here it is written.
+    written: usize,
+    /// Up to here it is sealed: the record that is being filled begins here.
+    sealed: usize,
+    /// How many bytes of frames that one has.
+    plain: usize,
+    /// How often in a row the buffer was far larger than what went out.
+    spare: u8,
+}
+
+/// A buffer that was far too large so often in a row is given back.
+const SPARE: u8 = 16;
+
+impl Writer {
+    pub(super) fn new(sealer: Sealer, record: u32) -> Self {
+        let most = record.max(Takes::LEAST_RECORD);
+        let most = usize::try_from(most).unwrap_or(MAX_PLAIN).min(MAX_PLAIN);
+        Self { sealer: Box::new(sealer), most, buffer: Vec::new(), written: 0, sealed: 0, plain: 0, spare: 0 }
+    }
+
+    /// Adds a frame.
+    ///
+    /// # Errors
+    ///
+    /// No record of this link can hold it, or no number is left to seal with: the link cannot go on.
+    pub fn push(&mut self, frame: &Frame<'_>) -> Result<(), Broken> {
+        if self.fill(frame).is_err() {
+            self.seal()?;
+            self.fill(frame).map_err(|_| Broken)?;
+        }
+        Ok(())
+    }
+
+    /// Seals the record that is being filled, if anything is in it.
+    ///
+    /// # Errors
+    ///
+    /// No number is left to seal with: the link cannot go on.
+    pub fn seal(&mut self) -> Result<(), Broken> {
+        if self.plain > 0 {
+            let room = self.buffer.get_mut(self.sealed..).unwrap_or_default();
+            self.sealed += self.sealer.seal(room, self.plain).map_err(|_| Broken)?.len();
+            self.plain = 0;
+        }
+        Ok(())
+    }
+
+    /// What is sealed and not written.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.written..self.sealed).unwrap_or_default()
+    }
+
+    /// So many of [`bytes`](Self::bytes) were written.
+    pub fn wrote(&mut self, bytes: usize) {
+        self.written = self.written.saturating_add(bytes).min(self.sealed);
+        let used = self.sealed + if self.plain > 0 { HEAD + self.plain } else { 0 };
+        if used == 0 {
+            return;
+        }
+        if self.written == used {
+            let spare = self.buffer.len() > 8 * used.max(MAX_CONTROL);
+            self.spare = if spare { self.spare.saturating_add(1) } else { 0 };
+            if self.spare >= SPARE {
+                (self.buffer, self.spare) = (Vec::new(), 0);
+            }
+            (self.written, self.sealed) = (0, 0);
+        } else if self.written > MOST_UNWRITTEN as usize {
+            self.buffer.copy_within(self.written..used, 0);
+            self.sealed -= self.written;
+            self.written = 0;
+        }
+    }
+
+    /// How many bytes are here and not written, sealed or not.
+    #[must_use]
+    pub fn unwritten(&self) -> usize {
+        self.sealed - self.written + self.plain
+    }
+
+    fn fill(&mut self, frame: &Frame<'_>) -> Result<(), NoRoom> {
+        let start = self.sealed + HEAD + self.plain;
+        let length = longest(frame).min(self.most - self.plain);
+        let end = start + length + self.sealer.overhead();
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
+        }
+        let room = self.buffer.get_mut(start..start + length).ok_or(NoRoom)?;
+        self.plain += encode(frame, room)?;
+        Ok(())
+    }
+}
+
+/// No frame takes more than this.
+fn longest(frame: &Frame<'_>) -> usize {
+    if let Frame::Data(piece) = frame { piece.body.len() + Piece::OVERHEAD as usize } else { MAX_CONTROL }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("unwritten", &self.unwritten()).finish_non_exhaustive()
+    }
+}
+
+/// Frames that were ordered on a link, on their way to its [`Writer`]: it lies with the node, under the same lock.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    frames: Vec<Frame<'static>>,
+    bytes: usize,
+}
+
+impl Backlog {
+    /// Puts a frame behind the others: for [`Order::Send`](super::Order::Send).
+    pub fn push(&mut self, frame: &Frame<'_>) {
+        self.bytes += longest(frame);
+        self.frames.push(frame.clone().into_owned());
+    }
+
+    /// Whether there is nothing to take.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Takes all of them, in exchange for an empty list: the one that was taken last need not be thrown away.
+    pub fn take(&mut self, emptied: &mut Vec<Frame<'static>>) {
+        emptied.clear();
+        core::mem::swap(&mut self.frames, emptied);
+        self.bytes = 0;
+    }
+
+    /// What to tell the node with [`Input::Room`](super::Input::Room), when so many bytes are
+    /// [`unwritten`](Writer::unwritten).
+    #[must_use]
+    pub fn room(&self, unwritten: usize) -> u32 {
+        let lies = u32::try_from(self.bytes.saturating_add(unwritten)).unwrap_or(u32::MAX);
+        MOST_UNWRITTEN.saturating_sub(lies)
+    }
+}

@@ -1,0 +1,10 @@
+//! Whole nodes over pipes of bytes, on a virtual clock: real keys and real ciphers, and bytes cut anywhere.
+
+extern crate alloc;
+
+mod admission;
+mod anything;
+mod beacons;
+mod failures;
+mod sessions;
+mod world;

@@ -1,0 +1,502 @@
+//! Nodes, the streams between them, and a clock: everything that a driver does, and nothing that is random.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use mesh_proto::node::{
+    Backlog, Door, Fresh, Halves, Input, MOST_UNWRITTEN, Node, Order, Reader, Settings, Verdict, Writer,
+};
+use mesh_proto::wire::{Identity, MeshSecret, MeshSecrets, Ports};
+use mesh_proto::{
+    Answer, Audience, Config, Frame, Incarnation, Instant, Lane, LinkId, Message, NodeId, Now, Outcome,
+    PathClass, Reason, Route, Routes, Seed, Standing, SystemError, Wait,
+};
+
+/// What a node ordered, kept until its turn is over.
+enum Kept {
+    Dial(LinkId, SocketAddr),
+    Write(LinkId, Vec<u8>),
+    Up(LinkId, Box<Reader>, Box<Writer>),
+    Send(LinkId, Box<Frame<'static>>),
+    Close(LinkId, Reason),
+    Announce(Audience, Vec<u8>),
+}
+
+/// The halves of a link that its driver has.
+struct Own {
+    reader: Box<Reader>,
+    writer: Box<Writer>,
+    backlog: Backlog,
+}
+
+pub(crate) struct Member {
+    pub(crate) node: Node,
+    pub(crate) address: SocketAddr,
+    wait: Wait,
+    /// Where each link is: its stream, and which end of it.
+    links: BTreeMap<LinkId, (usize, usize)>,
+    own: BTreeMap<LinkId, Own>,
+    /// What came, and from whom.
+    pub(crate) came: Vec<(NodeId, Lane, Vec<u8>)>,
+    pub(crate) settled: Vec<(u64, Outcome)>,
+    pub(crate) asked: Vec<NodeId>,
+    /// How its links ended, by its own order.
+    pub(crate) closed: Vec<Reason>,
+    pub(crate) dials: usize,
+    /// What it announced.
+    pub(crate) datagrams: Vec<(Audience, Vec<u8>)>,
+}
+
+/// A stream of bytes: each end with what is on its way from it.
+struct Stream {
+    ends: [Option<(usize, LinkId)>; 2],
+    pipes: [VecDeque<u8>; 2],
+    /// What each end has written.
+    wrote: [Vec<u8>; 2],
+    ended: [bool; 2],
+}
+
+pub(crate) struct World {
+    pub(crate) now: Duration,
+    pub(crate) members: Vec<Member>,
+    streams: Vec<Stream>,
+    dice: u64,
+    /// Bytes are cut into at most so many.
+    pub(crate) longest_cut: usize,
+    /// The one bit that is altered on its way: of which stream, from which end, which byte, which bit.
+    pub(crate) flip: Option<(usize, usize, usize, u8)>,
+    fresh: u64,
+    /// Whether streams are accepted.
+    pub(crate) accepts: bool,
+}
+
+pub(crate) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) fn identity(name: u8) -> Identity {
+    Identity::new([name; 32])
+}
+
+pub(crate) fn id(name: u8) -> NodeId {
+    identity(name).id()
+}
+
+pub(crate) fn secret(name: u8) -> MeshSecret {
+    MeshSecret::new([name; 32])
+}
+
+pub(crate) fn open(name: u8) -> Settings {
+    settings(name, Door::Open(identity(name)))
+}
+
+pub(crate) fn closed(name: u8) -> Settings {
+    closed_by(name, MeshSecrets::one(secret(0x77)))
+}
+
+pub(crate) fn closed_by(name: u8, secrets: MeshSecrets) -> Settings {
+    settings(name, Door::Closed(identity(name), secrets))
+}
+
+pub(crate) fn unprotected(name: u8) -> Settings {
+    settings(name, Door::Unprotected(id(name)))
+}
+
+fn settings(name: u8, door: Door) -> Settings {
+    let incarnation = Incarnation::new(1, u64::from(name));
+    let settings = Settings::new(door, "test", incarnation, Seed::Number(u64::from(name)));
+    Settings { config: Config { announce_every: None, ..Config::lan() }, ..settings }
+}
+
+pub(crate) fn outside(settings: Settings) -> Settings {
+    Settings { halves: Halves::Outside, ..settings }
+}
+
+pub(crate) fn address(n: usize) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, u8::try_from(n).expect("few nodes")], 7000))
+}
+
+impl World {
+    pub(crate) fn new(all: impl IntoIterator<Item = Settings>) -> Self {
+        let mut world = Self {
+            now: secs(1),
+            members: Vec::new(),
+            streams: Vec::new(),
+            dice: 1,
+            longest_cut: 3000,
+            flip: None,
+            fresh: 0,
+            accepts: true,
+        };
+        for settings in all {
+            world.add(settings);
+        }
+        world
+    }
+
+    pub(crate) fn add(&mut self, settings: Settings) -> usize {
+        let n = self.members.len();
+        let node = Node::new(settings).expect("the settings are sound");
+        self.members.push(Member {
+            node,
+            address: address(n),
+            wait: Wait::Forever,
+            links: BTreeMap::new(),
+            own: BTreeMap::new(),
+            came: Vec::new(),
+            settled: Vec::new(),
+            asked: Vec::new(),
+            closed: Vec::new(),
+            dials: 0,
+            datagrams: Vec::new(),
+        });
+        self.tell(n, Input::Tick);
+        n
+    }
+
+    pub(crate) fn id(&self, n: usize) -> NodeId {
+        self.members[n].node.mesh().me()
+    }
+
+    pub(crate) fn keep(&mut self, n: usize, other: usize) {
+        let (peer, routes) = (self.id(other), self.routes(other));
+        self.tell(n, Input::Keep { peer, routes });
+    }
+
+    pub(crate) fn routes(&self, n: usize) -> Routes {
+        [Route::direct(self.members[n].address)].into_iter().collect()
+    }
+
+    pub(crate) fn send(&mut self, n: usize, other: usize, says: &[u8]) -> Answer {
+        let peer = self.id(other);
+        let message = Message::plain(says.to_vec().into()).with_receipt(0);
+        self.tell(n, Input::Send { peer, messages: (&message).into() })
+    }
+
+    pub(crate) fn answer(&mut self, n: usize, peer: NodeId, verdict: Verdict) {
+        self.tell(n, Input::Answer { peer, verdict });
+    }
+
+    pub(crate) fn is_up(&self, n: usize, other: usize) -> bool {
+        let peer = self.members[n].node.mesh().peer(&self.id(other));
+        peer.is_some_and(|peer| matches!(peer.standing, Standing::Up { .. }))
+    }
+
+    pub(crate) fn are_up(&self, n: usize, other: usize) -> bool {
+        self.is_up(n, other) && self.is_up(other, n)
+    }
+
+    /// Why a node has no session with a peer.
+    pub(crate) fn down(&self, n: usize, peer: &NodeId) -> Option<Reason> {
+        match self.members[n].node.mesh().peer(peer)?.standing {
+            Standing::Down { reason } => reason,
+            Standing::Up { .. } | Standing::Away { .. } => None,
+        }
+    }
+
+    pub(crate) fn stats(&self, n: usize) -> mesh_proto::Stats {
+        *self.members[n].node.mesh().stats()
+    }
+
+    /// What came at a node, in order.
+    pub(crate) fn came(&self, n: usize) -> Vec<&[u8]> {
+        self.members[n].came.iter().map(|(_, _, body)| body.as_slice()).collect()
+    }
+
+    /// One step of a driver.
+    pub(crate) fn tell(&mut self, n: usize, input: Input<'_>) -> Answer {
+        let mut kept = Vec::new();
+        let now = Now::single(Instant::from_micros(self.now.as_micros() as u64));
+        let Member { node, wait, came, settled, asked, dials, .. } = &mut self.members[n];
+        let turn = node.handle(now, input);
+        let answer = turn.answer();
+        *wait = turn.carry_out(|order| match order {
+            Order::Dial { link, route, .. } => {
+                *dials += 1;
+                kept.push(Kept::Dial(link, route.address));
+            }
+            Order::Write { link, bytes } => kept.push(Kept::Write(link, bytes.to_vec())),
+            Order::Up { link, reader, writer } => kept.push(Kept::Up(link, reader, writer)),
+            Order::Send { link, frame } => kept.push(Kept::Send(link, Box::new(frame.clone().into_owned()))),
+            Order::Close { link, reason } => kept.push(Kept::Close(link, reason)),
+            Order::Announce { to, datagram, .. } => kept.push(Kept::Announce(to, datagram.to_vec())),
+            Order::Deliver { peer, message } => came.push((peer, message.lane, message.body.to_vec())),
+            Order::Settled { token, outcome, .. } => settled.push((token, outcome)),
+            Order::Ask { peer } => asked.push(peer),
+            Order::Roomy { .. } => {}
+        });
+        for order in kept {
+            self.perform(n, order);
+        }
+        answer
+    }
+
+    fn perform(&mut self, n: usize, order: Kept) {
+        match order {
+            Kept::Dial(link, to) => self.dial(n, link, to),
+            Kept::Write(link, bytes) => self.write(n, link, &bytes),
+            Kept::Up(link, reader, writer) => {
+                let own = Own { reader, writer, backlog: Backlog::default() };
+                self.members[n].own.insert(link, own);
+                self.read(n, link, &[]);
+            }
+            Kept::Send(link, frame) => {
+                let own = self.members[n].own.get_mut(&link).expect("frames are sent on links that are up");
+                own.backlog.push(&frame);
+                self.flush(n, link);
+            }
+            Kept::Close(link, reason) => {
+                self.members[n].closed.push(reason);
+                self.members[n].own.remove(&link);
+                let (stream, end) = self.members[n].links.remove(&link).expect("a link is closed once");
+                self.streams[stream].ends[end] = None;
+                self.streams[stream].ended[end] = true;
+            }
+            Kept::Announce(to, datagram) => self.members[n].datagrams.push((to, datagram)),
+        }
+    }
+
+    fn dial(&mut self, n: usize, link: LinkId, to: SocketAddr) {
+        let stream = self.streams.len();
+        let listens = self.members.iter().position(|member| member.address == to);
+        let there = listens.filter(|_| self.accepts).and_then(|other| {
+            let (from, fresh) = (Some(self.members[n].address), self.fresh());
+            // The place of the stream is taken, whatever comes of it.
+            self.streams.push(Stream::new((n, link)));
+            let class = PathClass::Direct;
+            let link = self.tell(other, Input::Accepted { from, class, fresh }).link().ok()?;
+            Some((other, link))
+        });
+        let Some((other, at_other)) = there else {
+            let error = if self.accepts { SystemError::Refused } else { SystemError::Exhausted };
+            self.tell(n, Input::Closed { link, error });
+            return;
+        };
+        self.streams[stream].ends[1] = Some((other, at_other));
+        self.members[n].links.insert(link, (stream, 0));
+        self.members[other].links.insert(at_other, (stream, 1));
+        let fresh = self.fresh();
+        self.tell(n, Input::Connected { link, fresh });
+    }
+
+    /// Lets a stranger dial a node: gives the stream, whose other end is the test.
+    pub(crate) fn stranger(&mut self, n: usize, from: SocketAddr) -> Option<usize> {
+        let (stream, fresh) = (self.streams.len(), self.fresh());
+        let class = PathClass::Direct;
+        let link = self.tell(n, Input::Accepted { from: Some(from), class, fresh }).link().ok()?;
+        let mut new = Stream::new((n, link));
+        new.ends = [None, Some((n, link))];
+        self.streams.push(new);
+        self.members[n].links.insert(link, (stream, 1));
+        Some(stream)
+    }
+
+    /// A stranger writes to its stream.
+    pub(crate) fn write_as_stranger(&mut self, stream: usize, bytes: &[u8]) {
+        self.streams[stream].pipes[0].extend(bytes);
+    }
+
+    /// What a node has written to a stranger since it last read.
+    pub(crate) fn read_as_stranger(&mut self, stream: usize) -> Vec<u8> {
+        self.streams[stream].pipes[1].drain(..).collect()
+    }
+
+    /// Whether a node has ended a stranger's stream.
+    pub(crate) fn hung_up(&self, stream: usize) -> bool {
+        self.streams[stream].ended[1]
+    }
+
+    fn fresh(&mut self) -> Fresh {
+        self.fresh += 1;
+        let mut bytes = [0x42; 32];
+        bytes[..8].copy_from_slice(&self.fresh.to_le_bytes());
+        Fresh::new(bytes)
+    }
+
+    fn write(&mut self, n: usize, link: LinkId, bytes: &[u8]) {
+        let Some((stream, end)) = self.members[n].links.get(&link).copied() else { return };
+        let flip = self.flip.filter(|(at, from, ..)| (*at, *from) == (stream, end));
+        let stream = &mut self.streams[stream];
+        for byte in bytes {
+            let altered = match flip {
+                Some((_, _, offset, bit)) if offset == stream.wrote[end].len() => byte ^ (1 << bit),
+                Some(_) | None => *byte,
+            };
+            stream.wrote[end].push(*byte);
+            stream.pipes[end].push_back(altered);
+        }
+    }
+
+    /// What was written on a stream, from an end.
+    pub(crate) fn wrote(&self, stream: usize, end: usize) -> &[u8] {
+        &self.streams[stream].wrote[end]
+    }
+
+    /// Alters the whole records that are on their way from an end.
+    pub(crate) fn tamper(&mut self, stream: usize, end: usize, how: impl FnOnce(&mut Vec<Vec<u8>>)) {
+        let pipe = &mut self.streams[stream].pipes[end];
+        let mut records = Vec::new();
+        while let [Some(high), Some(low)] = [pipe.front().copied(), pipe.get(1).copied()] {
+            let length = 2 + usize::from(u16::from_be_bytes([high, low]));
+            records.push(pipe.drain(..length).collect());
+        }
+        how(&mut records);
+        pipe.extend(records.concat());
+    }
+
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// What a writer's task does.
+    fn flush(&mut self, n: usize, link: LinkId) {
+        let Some(own) = self.members[n].own.get_mut(&link) else { return };
+        let mut frames = Vec::new();
+        own.backlog.take(&mut frames);
+        for frame in &frames {
+            own.writer.push(frame).expect("every frame fits");
+        }
+        own.writer.seal().expect("few records");
+        let bytes = own.writer.bytes().to_vec();
+        own.writer.wrote(bytes.len());
+        self.write(n, link, &bytes);
+    }
+
+    /// What a reader's task does.
+    fn read(&mut self, n: usize, link: LinkId, mut bytes: &[u8]) {
+        loop {
+            let Some(own) = self.members[n].own.get_mut(&link) else { return };
+            let space = own.reader.space();
+            let length = space.len().min(bytes.len());
+            space[..length].copy_from_slice(&bytes[..length]);
+            own.reader.filled(length);
+            bytes = &bytes[length..];
+            let mut frames = Vec::new();
+            let opened = own.reader.open(&mut frames);
+            if !frames.is_empty() {
+                self.tell(n, Input::Frames { link, frames: frames.into() });
+            }
+            if opened.is_err() {
+                self.tell(n, Input::Broken { link });
+                return;
+            }
+            if bytes.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Ends every stream of a node, at both of its ends, with whatever is on its way.
+    pub(crate) fn cut_all(&mut self, n: usize) {
+        for stream in 0..self.streams.len() {
+            if self.streams[stream].ends.iter().flatten().any(|(node, _)| *node == n) {
+                self.cut(stream);
+            }
+        }
+    }
+
+    pub(crate) fn cut(&mut self, stream: usize) {
+        self.streams[stream].pipes = Default::default();
+        for end in 0..2 {
+            self.hang_up(stream, end, SystemError::Reset);
+        }
+    }
+
+    fn hang_up(&mut self, stream: usize, end: usize, error: SystemError) {
+        if let Some((node, link)) = self.streams[stream].ends[end].take() {
+            self.members[node].links.remove(&link);
+            self.members[node].own.remove(&link);
+            self.streams[stream].ended[end] = true;
+            self.tell(node, Input::Closed { link, error });
+        }
+    }
+
+    /// Moves what is on its way by one cut of each direction; `false` when nothing moves any more.
+    pub(crate) fn carry(&mut self) -> bool {
+        let mut moved = false;
+        for stream in 0..self.streams.len() {
+            for from in 0..2 {
+                self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let longest = 1 + (self.dice >> 33) as usize % self.longest_cut;
+                let Stream { ends, pipes, ended, .. } = &mut self.streams[stream];
+                if ends[0].is_none() && from == 1 && !ended[0] {
+                    // A stranger reads when it likes.
+                    continue;
+                }
+                let length = pipes[from].len().min(longest);
+                let bytes: Vec<u8> = pipes[from].drain(..length).collect();
+                let (emptied, over) = (pipes[from].is_empty(), ended[from]);
+                let (sender, receiver) = (ends[from], ends[1 - from]);
+                if let (Some((node, link)), false) = (receiver, bytes.is_empty()) {
+                    if self.members[node].own.contains_key(&link) {
+                        self.read(node, link, &bytes);
+                    } else {
+                        self.tell(node, Input::Bytes { link, bytes: &bytes });
+                    }
+                }
+                if let (Some((node, link)), true, false) = (sender, emptied, bytes.is_empty()) {
+                    self.tell(node, Input::Room { link, bytes: MOST_UNWRITTEN });
+                }
+                if emptied && over && self.streams[stream].ends[1 - from].is_some() {
+                    self.hang_up(stream, 1 - from, SystemError::Ended);
+                    moved = true;
+                }
+                moved |= !bytes.is_empty();
+            }
+        }
+        moved
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&mut self, span: Duration) {
+        let end = self.now + span;
+        assert!(self.pass_until(end, |_| false) || self.now == end);
+    }
+
+    /// Lets time pass until something holds; whether it came to hold.
+    pub(crate) fn until(&mut self, within: Duration, holds: impl Fn(&Self) -> bool) -> bool {
+        self.pass_until(self.now + within, holds)
+    }
+
+    fn pass_until(&mut self, end: Duration, holds: impl Fn(&Self) -> bool) -> bool {
+        loop {
+            if holds(self) {
+                return true;
+            }
+            if self.carry() {
+                continue;
+            }
+            let due = |member: &Member| match member.wait {
+                Wait::Until(at) => Some(Duration::from_micros(at.as_micros())),
+                Wait::Forever => None,
+            };
+            let next = self.members.iter().filter_map(due).min().filter(|at| *at <= end);
+            let Some(next) = next else {
+                self.now = end;
+                return false;
+            };
+            self.now = self.now.max(next);
+            for n in 0..self.members.len() {
+                if due(&self.members[n]).is_some_and(|at| at <= self.now) {
+                    self.tell(n, Input::Tick);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn listens_on(&mut self, n: usize, ports: &[u16]) {
+        self.members[n].node.listens_on(ports.iter().copied().collect::<Ports>());
+    }
+}
+
+impl Stream {
+    fn new(dialer: (usize, LinkId)) -> Self {
+        Self {
+            ends: [Some(dialer), None],
+            pipes: Default::default(),
+            wrote: Default::default(),
+            ended: [false; 2],
+        }
+    }
+}
