@@ -27,7 +27,10 @@ pub(super) struct Shaking {
 }
 
 /// How far it is, and what the channel has for that.
-#[expect(clippy::large_enum_variant, reason = "there is one in each handshake, which is boxed")]
+#[cfg_attr(
+    not(feature = "aws-lc"),
+    expect(clippy::large_enum_variant, reason = "there is one in each handshake, which is boxed")
+)]
 pub(super) enum Stage {
     /// At the dialer: the stream is not open.
     Dialed,
