@@ -93,8 +93,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let in_session = self.peers.get(place).is_some_and(|peer| peer.session);
         if in_session && known.is_some_and(|known| greeting.birth > known) {
             for other in self.collect(place, Link::is_usable) {
+                // It may count there by now: the word that clears a doubt goes over each link by itself.
                 if other != slot {
-                    self.end_link(other, Reason::Forgotten, How::Cut, Witness::Both);
+                    self.end_link(other, Reason::Forgotten, How::Cut, Witness::HereOnly);
                 }
             }
             self.close_mail(place, Reason::Forgotten, Birth::Kept);

@@ -383,10 +383,11 @@ on_both! {
         let (second, _, orders) = node.accept(HIGHER, Hello { birth: 2, meant, ..hello(run(1, 1)) });
         assert_eq!(orders[0], Order::Settled(HIGHER, 1, Outcome::Ended(Reason::Forgotten)));
         assert_eq!(closes(&orders), [(first, Reason::Forgotten)]);
-        let births = orders.iter().filter_map(|order| {
-            if let Order::Send(_, Frame::Welcome(welcome)) = order { Some(welcome.hello.birth) } else { None }
+        let said = orders.iter().filter_map(|order| {
+            let Order::Send(_, Frame::Welcome(welcome)) = order else { return None };
+            Some((welcome.hello.birth, welcome.hello.lost.len()))
         });
-        assert_eq!(births.collect::<Vec<_>>(), [1]);
+        assert_eq!(said.collect::<Vec<_>>(), [(1, 1)], "and tells that the link of the old one is gone");
         assert_eq!(node.carrier(HIGHER), Some(second));
     }
 
