@@ -48,7 +48,7 @@ pub enum Frame<'a> {
     Noted(Tags),
     /// The sender doubts the run that the link's other end says it is (R6): no data until the doubt is cleared.
     Doubted,
-    /// The doubt is over: the link counts.
+    /// The doubt is over: the link counts. It is answered in kind; what comes before the answer was sent in doubt.
     Cleared {
         /// The sender's number for the session that begins with that, which is another than it told in doubt.
         birth: u64,

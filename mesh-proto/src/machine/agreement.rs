@@ -186,6 +186,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 link.owes.cleared = true;
                 if let Some(line) = self.lines.get_mut(other) {
                     line.birth = birth;
+                    line.unanswered = true;
                 }
                 if let Some(pulse) = &mut link.pulse {
                     pulse.start_afresh();
@@ -210,8 +211,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     pub(crate) fn cleared(&mut self, place: Slot, birth: u64) {
         let Some(link) = self.links.get_mut(place) else { return };
         link.doubted_there = false;
-        if let Some(greeting) = self.lines.get_mut(place).and_then(|line| line.greeting.as_mut()) {
-            greeting.birth = birth;
+        if let Some(line) = self.lines.get_mut(place) {
+            if let Some(greeting) = line.greeting.as_mut() {
+                greeting.birth = birth;
+            }
+            // Whoever clears is answered in kind, so that it knows what was sent since; by one that doubts too, once it
+            // does no longer.
+            let is_answer = core::mem::take(&mut line.unanswered);
+            link.owes.cleared |= !is_answer && !link.doubted_here;
         }
         let (usable, peer) = (link.is_usable(), link.peer);
         let Some(slot) = peer else { return };

@@ -117,6 +117,9 @@ pub(crate) struct Line {
     pub(crate) heard: Option<(u64, Marks)>,
     /// What the other end said of the session when the link began.
     pub(crate) greeting: Option<Greeting>,
+    /// Whether this end has cleared a doubt, and the other has not answered: until then what comes may have been sent
+    /// before it knew.
+    pub(crate) unanswered: bool,
 }
 
 /// What a hello or a welcome says of the session.

@@ -147,7 +147,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// Whether what comes over this link is of the session that is.
     pub(crate) fn carries_session(&self, slot: Slot, place: Slot) -> bool {
         let (Some(line), Some(mail)) = (self.lines.get(slot), self.mail.get(place)) else { return false };
-        let there = line.greeting.map(|greeting| greeting.birth);
+        let there = line.greeting.map(|greeting| greeting.birth).filter(|_| !line.unanswered);
         self.links.get(slot).is_some_and(Link::is_usable)
             && line.birth == mail.birth
             && there == mail.birth_there

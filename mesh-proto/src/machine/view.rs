@@ -475,7 +475,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 }
 
 fn view_line(line: &Line, here: NodeId, there: Option<NodeId>, names: &mut impl Names, row: &mut Row<'_>) {
-    let Line { room, birth, meant, told, heard, greeting } = line;
+    let Line { room, birth, meant, told, heard, greeting, unanswered } = line;
+    row.flag(*unanswered);
     row.put(u64::from(*room));
     row.put(*birth);
     row.put(there.zip(*meant).map_or(NONE, |(there, (run, _))| names.run(there, run)));
