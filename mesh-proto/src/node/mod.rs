@@ -2,7 +2,7 @@
 //! and `noise`).
 //!
 //! A driver knows how its runtime accepts, dials, reads, writes and sleeps. It tells the [`Node`] what happened
-//! ([`Input`]), carries out what it orders ([`Order`]), and comes back when the [`Wait`](crate::Wait) is over.
+//! ([`Input`]), carries out what it orders ([`Order`]), and comes back when the [`Wait`] is over.
 //!
 //! # A whole driver
 //!
