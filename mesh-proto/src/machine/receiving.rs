@@ -139,7 +139,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     /// Hands out what came from every peer, and what became of what was sent.
     pub(crate) fn drain_mail(&mut self, perform: &mut impl FnMut(Action<'_>)) {
         while let Some(place) = self.mailed.head() {
-            let Some(peer) = self.peers.get(place).and_then(|peer| peer.id) else { break };
+            let Some(peer) = self.peers.get(place).and_then(|peer| peer.id) else {
+                self.mailed.remove(&mut self.peers, place);
+                continue;
+            };
             let mut taken = false;
             for lane in Lane::ALL {
                 taken |= self.deliver(place, peer, lane, perform);
@@ -221,12 +224,14 @@ impl<S: Storage> Mail<S> {
                 if !takes.window.fits(counted, piece.total) {
                     return Err(Fault::Impossible);
                 }
-                self.untaken.add(piece.total);
                 let given = Given { len: piece.total, serial: None };
                 self.given.push(lane, given, &piece.body, piece.total as usize)
             }
         };
         stored.map_err(|_| Fault::NoMemory)?;
+        if total.is_none() {
+            self.untaken.add(piece.total);
+        }
         let end = received.offset + (piece.body.len() as u32).saturating_sub(skip);
         self.receiving.of_mut(lane).received = if end >= piece.total {
             Place { number: received.number + 1, offset: 0 }

@@ -70,7 +70,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             if mail.queue(&takes, message).is_ok() {
                 queued += 1;
             } else {
-                let noted = mail.note(outgoing(message), Outcome::NoRoom);
+                // A report takes room as a message does: where there is none for it either, it is counted.
+                let noted =
+                    mail.notes() < takes.window.messages && mail.note(outgoing(message), Outcome::NoRoom);
                 self.stats.undelivered += u64::from(!noted);
             }
             self.sent(slot);

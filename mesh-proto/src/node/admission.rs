@@ -36,7 +36,9 @@ impl Admission {
     pub(super) fn remember(&mut self, id: NodeId, verdict: Verdict) {
         self.told.retain(|(known, _)| *known != id);
         if self.told.len() >= self.most {
-            self.told.remove(0);
+            // Who is to be let in can be asked about again; who was expelled must not come back for being forgotten.
+            let oldest = self.told.iter().position(|(_, verdict)| *verdict == Verdict::LetIn);
+            self.told.remove(oldest.unwrap_or(0));
         }
         self.told.push((id, verdict));
     }

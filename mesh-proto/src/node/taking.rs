@@ -121,7 +121,7 @@ impl<S: Storage> Node<S> {
         loop {
             let Some(channel) = self.rest.channels.get_mut(link) else {
                 // It is gone: the machine counts that.
-                self.tell(Event::Frames { link, frames: (&[][..]).into() });
+                self.tell(Event::Room { link, bytes: 0 });
                 return;
             };
             let shaking = match &mut channel.state {

@@ -120,7 +120,7 @@ impl Ledger {
                 let Some((key, at)) = place else { return Err(format!("a receipt for {token}")) };
                 let Some(entry) = self.rows.get_mut(key).and_then(|row| row.get_mut(*at)) else { continue };
                 match (outcome, entry.fate) {
-                    (Outcome::Taken, Fate::Arrived) | (_, Fate::Arrived) => {}
+                    (_, Fate::Arrived) => {}
                     (Outcome::Taken, Fate::UnderWay | Fate::Reported) => {
                         return Err(format!("number {token} counts as taken, and never came"));
                     }

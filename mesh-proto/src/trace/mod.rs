@@ -53,7 +53,7 @@
 //! be cut out, kept and replayed alone ([`segments`]). A new one begins by itself when the events since the last
 //! snapshot take more room than the snapshot did, so that snapshots are never more than half of a long trace; or when
 //! [`Recorder::begin_segment`] asks for it. A sink is told ([`Sink::begin`]), so that it can keep the newest only. The
-//! snapshot of a machine with very many peers takes its time: 25 MB and a quarter of a second for 100,000.
+//! snapshot of a machine with very many peers takes its time, and some hundred bytes for each.
 //!
 //! # What is in it
 //!

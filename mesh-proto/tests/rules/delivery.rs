@@ -1,5 +1,6 @@
 //! Messages arrive once, whole, in the order of their lane (R13, R14).
 
+use alloc::vec;
 use alloc::vec::Vec;
 use mesh_proto::storage::Storage;
 use mesh_proto::{
@@ -422,6 +423,19 @@ on_both! {
         assert_eq!(node.queued(), (1, None));
         assert_eq!(sent(&orders), [(low, piece(0, 0, 200, 200))]);
         assert!(orders.contains(&Order::Settled(HIGHER, 5, Outcome::NoRoom)), "{orders:?} {high}");
+    }
+
+    fn r17_reports_of_what_found_no_room_are_bounded<S>() {
+        let mut node = Node::<S>::new();
+        node.up(HIGHER);
+        node.send(HIGHER, &[plain(200), plain(200), plain(200)]);
+        let message = Message { wants: Wants::Report, ..plain(200) };
+        for _ in 0..30 {
+            node.tell(Event::SendAll { message: message.clone() });
+        }
+        let reports = node.tell(Event::Collect { peer: HIGHER });
+        assert_eq!(reports, vec![Order::Settled(HIGHER, 0, Outcome::NoRoom); 10], "the window counts ten messages");
+        assert_eq!(node.mesh.stats().undelivered, 20, "the others are counted");
     }
 
     fn r17_a_peer_with_messages_holds_its_place<S>() {
