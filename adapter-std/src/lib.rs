@@ -6,4 +6,6 @@
 
 extern crate alloc;
 
+pub mod handle;
+pub mod hub;
 pub mod platform;

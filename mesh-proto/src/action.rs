@@ -7,7 +7,7 @@ use crate::body::Body;
 use crate::event::Route;
 use crate::frame::Frame;
 use crate::id::{LinkId, NodeId};
-use crate::message::{Lane, Outcome};
+use crate::message::{Lane, Outcome, Wants};
 use crate::reason::Reason;
 
 /// One order. A driver carries it out, or starts to, and never waits for it: what comes of it is an event, and
@@ -62,6 +62,8 @@ pub enum Action<'a> {
         peer: NodeId,
         /// The sender's own name for it.
         token: u64,
+        /// What it asked for: a receipt, or a report.
+        wants: Wants,
         /// What became of it.
         outcome: Outcome,
     },

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{Incarnation, LinkId, NodeId};
 use crate::machine::{Mesh, Peer};
+use crate::message::Window;
 use crate::reason::Reason;
 use crate::rules::{Clause, Rules};
 use crate::storage::{Index, Slot, Storage};
@@ -115,9 +116,29 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         News { mesh: self, next: first, missed: changes.saturating_sub(told) }
     }
 
+    /// Whether [`news`](Self::news) would tell anything.
+    #[must_use]
+    pub fn has_news(&self, cursor: &Cursor) -> bool {
+        self.version > cursor.0
+    }
+
     /// Every peer that is known, in order of their ids.
     pub fn peers(&self) -> impl Iterator<Item = PeerView> + '_ {
         self.by_id.iter().filter_map(|slot| self.peers.get(slot)?.view())
+    }
+
+    /// What was sent to this peer and is not known to be taken; `None` if it is not known.
+    #[must_use]
+    pub fn unacknowledged(&self, id: &NodeId) -> Option<Window> {
+        let slot = self.find(id)?;
+        Some(self.mail.get(slot).map_or_else(Window::default, |mail| mail.kept))
+    }
+
+    /// Who is at the other end of a link, once that is proven; or who should be, of a dial.
+    #[must_use]
+    pub fn whose(&self, link: LinkId) -> Option<NodeId> {
+        let link = self.links.get(link.slot()?).filter(|known| known.id == link)?;
+        self.peers.get(link.peer?)?.id
     }
 
     /// One peer, if it is known.

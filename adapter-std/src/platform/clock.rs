@@ -1,5 +1,6 @@
 //! The two clocks of R9, and noticing that the system slept.
 
+use core::fmt;
 use core::time::Duration;
 use std::time::Instant;
 
@@ -11,6 +12,15 @@ const SUSPENDED: Duration = Duration::from_secs(1);
 /// Two readings that are further apart than this were not taken at one moment.
 const ONE_MOMENT: Duration = Duration::from_millis(1);
 const ATTEMPTS: usize = 3;
+
+/// Where a driver's time comes from: the system's clocks, or those of a test.
+pub trait Time: fmt::Debug + Send + Sync + 'static {
+    /// Both readings, taken at one moment.
+    fn now(&self) -> Now;
+
+    /// Until when a driver may wait, by the clock of the standard library; `None` until something happens.
+    fn deadline(&self, wait: Wait) -> Option<Instant>;
+}
 
 /// Both clocks of this system, counted from when the clock was made. Copies agree with each other.
 ///
@@ -33,9 +43,10 @@ impl Clock {
         Self { origin: Instant::now() }
     }
 
-    /// Both readings, taken at one moment.
-    #[must_use]
-    pub fn now(&self) -> Now {
+}
+
+impl Time for Clock {
+    fn now(&self) -> Now {
         let mut before = Instant::now();
         let mut elapsed = elapsed();
         // Being interrupted between two readings would look like a suspend.
@@ -51,9 +62,7 @@ impl Clock {
         Now::new(reading(awake), reading(elapsed))
     }
 
-    /// Until when a driver may wait, by the clock of the standard library; `None` until something happens.
-    #[must_use]
-    pub fn deadline(&self, wait: Wait) -> Option<Instant> {
+    fn deadline(&self, wait: Wait) -> Option<Instant> {
         match wait {
             Wait::Until(at) => self.origin.checked_add(Duration::from_micros(at.as_micros())),
             Wait::Forever => None,

@@ -6,7 +6,9 @@
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mesh_proto::wire::{Identity, MeshSecret};
 use mesh_proto::{Incarnation, Seed};
+use zeroize::Zeroizing;
 
 /// Fills `bytes` with what nobody can guess.
 ///
@@ -15,6 +17,28 @@ use mesh_proto::{Incarnation, Seed};
 /// The system has no entropy to give.
 pub fn fill(bytes: &mut [u8]) -> io::Result<()> {
     Ok(getrandom::fill(bytes)?)
+}
+
+/// A new identity.
+///
+/// # Errors
+///
+/// The system has no entropy to give.
+pub fn identity() -> io::Result<Identity> {
+    let mut secret = Zeroizing::new([0; 32]);
+    fill(&mut *secret)?;
+    Ok(Identity::new(*secret))
+}
+
+/// A new secret for a mesh.
+///
+/// # Errors
+///
+/// The system has no entropy to give.
+pub fn mesh_secret() -> io::Result<MeshSecret> {
+    let mut secret = Zeroizing::new([0; 32]);
+    fill(&mut *secret)?;
+    Ok(MeshSecret::new(*secret))
 }
 
 /// A seed for the machine's draws, which decide about delays.

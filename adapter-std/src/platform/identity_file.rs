@@ -8,54 +8,20 @@ mod content;
 mod error;
 mod place;
 
-use core::fmt;
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
 pub use error::{IdentityFileError, IdentityFileProblem};
 
+use mesh_proto::wire::Identity;
+
 use content::Content;
-
-/// The secret of a node: 32 bytes that say nothing in a log.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret([u8; 32]);
-
-impl Secret {
-    /// The secret with these bytes.
-    #[must_use]
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// A secret that nobody can guess.
-    ///
-    /// # Errors
-    ///
-    /// The system has no entropy to give.
-    pub fn draw() -> io::Result<Self> {
-        let mut bytes = [0; 32];
-        super::entropy::fill(&mut bytes)?;
-        Ok(Self(bytes))
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
 
 /// An identity that this process holds: no other can open its file until this is dropped.
 #[derive(Debug)]
 pub struct IdentityFile {
-    secret: Secret,
+    identity: Identity,
     start: u64,
     _lock: File,
 }
@@ -68,7 +34,7 @@ impl IdentityFile {
     /// # Errors
     ///
     /// What is wrong with the file, and what to do about it. A file that was there is as it was.
-    pub fn open(path: &Path, make: impl FnOnce() -> io::Result<Secret>) -> Result<Self, IdentityFileError> {
+    pub fn open(path: &Path, make: impl FnOnce() -> io::Result<Identity>) -> Result<Self, IdentityFileError> {
         let path = place::resolved(path);
         let wrong = |problem| IdentityFileError::new(path.clone(), problem);
         let kept = || place::read(&path)?.map(|bytes| Content::parse(&bytes)).transpose();
@@ -80,14 +46,14 @@ impl IdentityFile {
             None => Content::first(make().map_err(IdentityFileProblem::Entropy).map_err(wrong)?),
         };
         place::replace(&path, &content.text()).map_err(wrong)?;
-        let Content { secret, start } = content;
-        Ok(Self { secret, start, _lock: lock })
+        let Content { identity, start } = content;
+        Ok(Self { identity, start, _lock: lock })
     }
 
-    /// The secret.
+    /// The identity.
     #[must_use]
-    pub const fn secret(&self) -> &Secret {
-        &self.secret
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// The number of this start: higher than that of any before.

@@ -1,7 +1,7 @@
 //! Which interfaces this host has, and what changed about them.
 
 use alloc::collections::BTreeMap;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::io;
 
 use getifaddrs::InterfaceFlags;
@@ -40,6 +40,16 @@ impl Interface {
             Multicast::Both | Multicast::V4 => self.v4.first().copied(),
             Multicast::Neither => None,
         }
+    }
+
+    /// Where this host can be dialed there, with port 0; link-local addresses with their scope.
+    pub fn dialable(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let v4 = self.v4.iter().map(|address| SocketAddr::from((*address, 0)));
+        let v6 = self.v6.iter().map(|address| {
+            let scope = if address.is_unicast_link_local() { self.index } else { 0 };
+            SocketAddrV6::new(*address, 0, 0, scope).into()
+        });
+        v4.chain(v6)
     }
 
     /// The address that IPv6 multicast goes out from, if it can: a link-local one if there is one.

@@ -98,6 +98,7 @@ pub(crate) struct Receiving {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Note {
     pub(crate) token: u64,
+    pub(crate) wants: Wants,
     pub(crate) outcome: Outcome,
 }
 
@@ -274,7 +275,7 @@ impl<S: Storage> Mail<S> {
 
     /// Notes what became of a message, for whoever asked; `false` if nobody did and it was not taken.
     pub(crate) fn note(&mut self, message: Outgoing, outcome: Outcome) -> bool {
-        let note = Note { token: message.token, outcome };
+        let note = Note { token: message.token, wants: message.wants, outcome };
         match message.wants {
             Wants::Receipt => self.settled.try_push(note).is_ok(),
             Wants::Report if outcome != Outcome::Taken => self.reports.try_push(note).is_ok(),

@@ -6,7 +6,7 @@ use crate::frame::Frame;
 use crate::id::NodeId;
 use crate::machine::Mesh;
 use crate::machine::ending::{How, Witness};
-use crate::machine::mail::{Given, Mail};
+use crate::machine::mail::{Given, Mail, Note};
 use crate::machine::turn::{Answer, Unable};
 use crate::message::{Lane, Marks, Piece, Place, Takes, Window};
 use crate::reason::{Reason, SystemError};
@@ -149,7 +149,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
             if let Some(mail) = self.mail.get_mut(place) {
                 for note in mail.settled.iter() {
-                    perform(Action::Settled { peer, token: note.token, outcome: note.outcome });
+                    let Note { token, wants, outcome } = *note;
+                    perform(Action::Settled { peer, token, wants, outcome });
                 }
                 mail.settled.clear();
             }

@@ -72,6 +72,7 @@ mod reader;
 mod rotation;
 mod settings;
 mod shaking;
+mod sources;
 mod taking;
 mod writer;
 
@@ -101,6 +102,7 @@ use channels::Channels;
 use performing::{Later, Rest};
 use rotation::Rotation;
 use settings::Site;
+use sources::Sources;
 
 /// A node: it keeps exactly one session with every peer, from bytes to messages.
 ///
@@ -142,6 +144,7 @@ impl<S: Storage> Node<S> {
             later: Vec::new(),
             now: Instant::START,
             ports: Ports::new(),
+            sources: Sources::default(),
             announced: 0,
             record: limits.record,
             most_in_question: usize::try_from(limits.half_open / 4).unwrap_or(usize::MAX).max(1),

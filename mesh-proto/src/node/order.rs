@@ -11,7 +11,7 @@ use crate::announcement::{Announcement, Audience, Cause};
 use crate::event::Route;
 use crate::frame::Frame;
 use crate::id::{LinkId, NodeId};
-use crate::message::Outcome;
+use crate::message::{Outcome, Wants};
 use crate::reason::Reason;
 
 /// One order. A driver carries it out, or starts to, and never waits for it.
@@ -62,7 +62,7 @@ pub enum Order<'a> {
     },
     /// Send this datagram to the neighbourhood.
     Announce {
-        /// Whom to.
+        /// Whom to: one node alone at the address that its own datagram came from.
         to: Audience,
         /// What it says.
         announcement: Announcement,
@@ -84,6 +84,8 @@ pub enum Order<'a> {
         peer: NodeId,
         /// The sender's own name for it.
         token: u64,
+        /// What it asked for: a receipt, or a report.
+        wants: Wants,
         /// What became of it.
         outcome: Outcome,
     },

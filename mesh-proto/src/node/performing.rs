@@ -10,6 +10,7 @@ use super::reader::Reader;
 use super::rotation::Rotation;
 use super::settings::{Halves, Site, Verdict};
 use super::shaking::{Shaking, Stage};
+use super::sources::Sources;
 use super::writer::Writer;
 use crate::action::Action;
 use crate::chance::Dice;
@@ -37,6 +38,7 @@ pub(super) struct Rest {
     pub(super) later: Vec<Later>,
     pub(super) now: Instant,
     pub(super) ports: Ports,
+    pub(super) sources: Sources,
     /// How many datagrams were written.
     pub(super) announced: u64,
     /// The largest record that this node takes.
@@ -103,10 +105,13 @@ impl Rest {
             Action::Announce { to, announcement, cause } => {
                 self.announced += 1;
                 let datagram = write_beacon(&self.site.terms(), &announcement, &self.ports, self.announced);
+                let to = self.sources.audience(to);
                 perform(Order::Announce { to, announcement, cause, datagram: &datagram });
             }
             Action::Deliver { peer, message } => perform(Order::Deliver { peer, message }),
-            Action::Settled { peer, token, outcome } => perform(Order::Settled { peer, token, outcome }),
+            Action::Settled { peer, token, wants, outcome } => {
+                perform(Order::Settled { peer, token, wants, outcome });
+            }
             Action::Roomy { peer } => perform(Order::Roomy { peer }),
         }
     }

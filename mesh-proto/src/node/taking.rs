@@ -113,6 +113,7 @@ impl<S: Storage> Node<S> {
                 break;
             }
         }
+        self.rest.sources.heard(&routes, from);
         let (announcement, vouched): (_, Vouched) = (announced.announcement, announced.vouched);
         self.tell(Event::Heard { announcement, routes, vouched });
     }

@@ -115,7 +115,7 @@ impl What {
                 let body = body.clone().into_owned();
                 Self::Delivers { peer, message: Delivered { lane, serial, body } }
             }
-            Action::Settled { peer, token, outcome } => Self::Settles { peer, token, outcome },
+            Action::Settled { peer, token, outcome, .. } => Self::Settles { peer, token, outcome },
             Action::Roomy { peer } => Self::Roomy { peer },
         }
     }

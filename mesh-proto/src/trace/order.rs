@@ -9,7 +9,7 @@ use crate::body::Body;
 use crate::event::Route;
 use crate::frame::Frame;
 use crate::id::{LinkId, NodeId};
-use crate::message::{Lane, Outcome};
+use crate::message::{Lane, Outcome, Wants};
 use crate::reason::Reason;
 
 /// An [`Action`] that owns its frame: for traces, and for whoever keeps actions.
@@ -62,6 +62,8 @@ pub enum Order {
         peer: NodeId,
         /// The sender's own name for it.
         token: u64,
+        /// What it asked for: a receipt, or a report.
+        wants: Wants,
         /// What became of it.
         outcome: Outcome,
     },
@@ -99,8 +101,8 @@ impl Order {
             Self::Deliver { peer, message: Delivered { lane, serial, body } } => {
                 Action::Deliver { peer: *peer, message: Delivery { lane: *lane, serial: *serial, body } }
             }
-            Self::Settled { peer, token, outcome } => {
-                Action::Settled { peer: *peer, token: *token, outcome: *outcome }
+            Self::Settled { peer, token, wants, outcome } => {
+                Action::Settled { peer: *peer, token: *token, wants: *wants, outcome: *outcome }
             }
             Self::Roomy { peer } => Action::Roomy { peer: *peer },
         }
@@ -118,7 +120,7 @@ impl From<Action<'_>> for Order {
                 let body = body.clone().into_owned();
                 Self::Deliver { peer, message: Delivered { lane, serial, body } }
             }
-            Action::Settled { peer, token, outcome } => Self::Settled { peer, token, outcome },
+            Action::Settled { peer, token, wants, outcome } => Self::Settled { peer, token, wants, outcome },
             Action::Roomy { peer } => Self::Roomy { peer },
         }
     }
@@ -151,7 +153,12 @@ mod tests {
                 peer: NodeId::new([4; 32]),
                 message: Delivery { lane: Lane::Urgent, serial: 9, body: &Body::from(&[0; 3]) },
             },
-            Action::Settled { peer: NodeId::new([4; 32]), token: 7, outcome: Outcome::NoRoom },
+            Action::Settled {
+                peer: NodeId::new([4; 32]),
+                token: 7,
+                wants: Wants::Report,
+                outcome: Outcome::NoRoom,
+            },
             Action::Roomy { peer: NodeId::new([4; 32]) },
         ];
         for action in actions {

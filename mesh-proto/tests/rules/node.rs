@@ -151,7 +151,7 @@ impl<S: Storage> Node<S> {
                 Action::Deliver { peer, message } => {
                     Order::Deliver(peer, message.lane, message.body.to_vec())
                 }
-                Action::Settled { peer, token, outcome } => Order::Settled(peer, token, outcome),
+                Action::Settled { peer, token, outcome, .. } => Order::Settled(peer, token, outcome),
                 Action::Roomy { peer } => Order::Roomy(peer),
             });
         });

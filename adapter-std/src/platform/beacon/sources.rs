@@ -8,13 +8,10 @@ use super::Whence;
 /// How many sources are remembered; the oldest gives way.
 const MOST: usize = 64;
 
-/// Remembers from which source the word of a node that can be dialed came.
-///
-/// The machine answers the address that it would dial; the datagram has to go to the port that the announcement came
-/// from.
+/// Remembers on which plane a source was heard: an answer goes out there.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    known: VecDeque<(SocketAddr, Whence)>,
+    known: VecDeque<Whence>,
 }
 
 impl Sources {
@@ -24,18 +21,18 @@ impl Sources {
         Self { known: VecDeque::new() }
     }
 
-    /// The node that can be dialed at `dialed` spoke from there.
-    pub fn heard(&mut self, dialed: SocketAddr, whence: Whence) {
-        self.known.retain(|(known, _)| *known != dialed);
+    /// Somebody was heard.
+    pub fn heard(&mut self, whence: Whence) {
+        self.known.retain(|known| known.source != whence.source);
         if self.known.len() == MOST {
             self.known.pop_front();
         }
-        self.known.push_back((dialed, whence));
+        self.known.push_back(whence);
     }
 
-    /// From where the node spoke that can be dialed at `dialed`.
+    /// Where the datagrams from `source` were heard.
     #[must_use]
-    pub fn of(&self, dialed: &SocketAddr) -> Option<Whence> {
-        self.known.iter().find(|(known, _)| known == dialed).map(|(_, whence)| *whence)
+    pub fn of(&self, source: &SocketAddr) -> Option<Whence> {
+        self.known.iter().find(|known| known.source == *source).copied()
     }
 }

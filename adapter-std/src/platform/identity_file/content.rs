@@ -2,7 +2,9 @@
 
 use core::fmt::Write;
 
-use super::{IdentityFileProblem, Secret};
+use mesh_proto::wire::Identity;
+
+use super::IdentityFileProblem;
 
 /// The first line up to the version.
 const KIND: &str = "mesh identity ";
@@ -14,13 +16,13 @@ const CHECK: &str = "check ";
 pub(super) const MOST_BYTES: usize = 1024;
 
 pub(super) struct Content {
-    pub(super) secret: Secret,
+    pub(super) identity: Identity,
     pub(super) start: u64,
 }
 
 impl Content {
-    pub(super) const fn first(secret: Secret) -> Self {
-        Self { secret, start: 1 }
+    pub(super) const fn first(identity: Identity) -> Self {
+        Self { identity, start: 1 }
     }
 
     /// The same at the start after this one.
@@ -31,7 +33,7 @@ impl Content {
 
     pub(super) fn text(&self) -> String {
         let mut text = format!("{KIND}{VERSION}\n{SECRET}");
-        for byte in self.secret.as_bytes() {
+        for byte in self.identity.secret() {
             push(&mut text, format_args!("{byte:02x}"));
         }
         push(&mut text, format_args!("\n{START}{}\n", self.start));
@@ -70,7 +72,7 @@ impl Content {
         let mut line = |name| lines.next().and_then(|line| line.strip_prefix(name));
         let secret = line(SECRET).and_then(bytes_of).ok_or(IdentityFileProblem::Damaged)?;
         let start = line(START).and_then(|start| start.parse().ok()).ok_or(IdentityFileProblem::Damaged)?;
-        Ok(Self { secret: Secret::new(secret), start })
+        Ok(Self { identity: Identity::new(secret), start })
     }
 }
 

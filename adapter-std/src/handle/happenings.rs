@@ -1,0 +1,64 @@
+//! What happens to the links and to the node.
+
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::time::SystemTime;
+
+use futures_core::Stream;
+
+use super::Mesh;
+use crate::hub::Happening;
+
+/// Something that happened, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// When, by the wall clock.
+    pub at: SystemTime,
+    /// What.
+    pub what: Happening,
+    /// How many happenings before this one this reader missed, because it came too late for them.
+    pub missed: u64,
+}
+
+/// Every happening from the start of the reader on; the end once the node has ended. The newest 1,024 wait for a reader that
+/// lags. Dropping a wait loses nothing.
+#[derive(Debug)]
+pub struct Happenings {
+    mesh: Mesh,
+    next: u64,
+}
+
+impl Happenings {
+    pub(super) fn new(mesh: Mesh) -> Self {
+        let next = mesh.hub().with(|state| state.log().next());
+        Self { mesh, next }
+    }
+
+    /// The next one; `None` once the node has ended.
+    pub async fn next(&mut self) -> Option<Happened> {
+        core::future::poll_fn(|context| self.poll_happened(context)).await
+    }
+
+    fn poll_happened(&mut self, context: &mut Context<'_>) -> Poll<Option<Happened>> {
+        let next = &mut self.next;
+        self.mesh.hub().with(|state| match state.log().at(*next) {
+            Some((missed, at, what)) => {
+                *next += missed + 1;
+                Poll::Ready(Some(Happened { at, what, missed }))
+            }
+            None if state.is_over() => Poll::Ready(None),
+            None => {
+                state.watch_log(context.waker());
+                Poll::Pending
+            }
+        })
+    }
+}
+
+impl Stream for Happenings {
+    type Item = Happened;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Happened>> {
+        self.poll_happened(context)
+    }
+}

@@ -1,0 +1,119 @@
+//! Messages that came and wait to be taken.
+
+use alloc::collections::VecDeque;
+use core::mem;
+use core::task::{Context, Poll, Waker};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use mesh_proto::{Lane, NodeId};
+
+use super::wakes::{Wakes, waits};
+
+/// A message that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Who sent it.
+    pub from: NodeId,
+    /// On which lane.
+    pub lane: Lane,
+    /// The sender's mark of what it is: 0 unless it chose another.
+    pub kind: u8,
+    /// What it says.
+    pub body: Bytes,
+}
+
+/// A message was taken: what the machine is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Took {
+    pub(super) peer: NodeId,
+    pub(super) lane: Lane,
+    pub(super) serial: u64,
+}
+
+/// All messages of a node that wait. It has a lock of its own, so that taking one does not wait for the node. The session's
+/// windows bound what lies here.
+#[derive(Debug, Default)]
+pub(super) struct Inbox(Mutex<Content>);
+
+#[derive(Debug, Default)]
+struct Content {
+    waiting: VecDeque<(u64, Received)>,
+    /// What was taken, and the machine was not told yet.
+    taken: Vec<Took>,
+    takers: Vec<Waker>,
+    over: bool,
+}
+
+/// What taking a message came to.
+#[derive(Debug)]
+pub(super) enum Taking {
+    /// Here it is. More wait behind it.
+    One(Received),
+    /// Here it is, and it was the last.
+    Last(Received),
+}
+
+impl Inbox {
+    /// Puts messages behind the others, and says whom that wakes.
+    pub(super) fn push(&self, came: &mut Vec<(u64, Received)>, wakes: &mut Wakes) {
+        if came.is_empty() {
+            return;
+        }
+        let mut content = self.lock();
+        content.waiting.extend(came.drain(..));
+        wakes.take_all(&mut content.takers);
+    }
+
+    /// Takes the first; `None` when there is none and none will come.
+    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Taking>> {
+        let mut content = self.lock();
+        match content.take() {
+            Some(taking) => Poll::Ready(Some(taking)),
+            None if content.over => Poll::Ready(None),
+            None => {
+                waits(&mut content.takers, context.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Takes the first, if there is one now.
+    pub(super) fn take(&self) -> Option<Taking> {
+        self.lock().take()
+    }
+
+    /// What was taken and is to be told.
+    pub(super) fn taken(&self) -> Vec<Took> {
+        mem::take(&mut self.lock().taken)
+    }
+
+    /// Whether something was taken that is to be told.
+    pub(super) fn has_taken(&self) -> bool {
+        !self.lock().taken.is_empty()
+    }
+
+    /// Nothing comes any more.
+    pub(super) fn end(&self, wakes: &mut Wakes) {
+        let mut content = self.lock();
+        content.over = true;
+        wakes.take_all(&mut content.takers);
+    }
+
+    /// Nothing panics while it holds the content.
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Content {
+    fn take(&mut self) -> Option<Taking> {
+        let (serial, received) = self.waiting.pop_front()?;
+        let took = Took { peer: received.from, lane: received.lane, serial };
+        match self.taken.last_mut() {
+            Some(last) if (last.peer, last.lane) == (took.peer, took.lane) => *last = took,
+            Some(_) | None => self.taken.push(took),
+        }
+        Some(if self.waiting.is_empty() { Taking::Last(received) } else { Taking::One(received) })
+    }
+}

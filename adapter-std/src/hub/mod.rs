@@ -1,0 +1,281 @@
+//! One node, and all that share it: the tasks of its driver, and the handles of the application.
+//!
+//! A driver knows how its runtime accepts, dials, reads, writes and sleeps. Everything else is here, and waits on nothing but
+//! a [`Waker`]:
+//!
+//! * one task asks for [jobs](Hub::job): streams to open, and times to [look](Hub::look) again;
+//! * one task for each listener gives the streams that it accepts to [`Hub::accept`];
+//! * two tasks for each link have its [halves](Link).
+//!
+//! Nothing is done under the lock that could wait: the records of a link are opened and sealed by its tasks.
+
+mod halves;
+mod happenings;
+mod inbox;
+mod jobs;
+mod links;
+mod naming;
+mod neighbourhood;
+mod post;
+mod state;
+mod wakes;
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use mesh_proto::node::{Fresh, Input, Node, Reader, Verdict};
+use mesh_proto::{LinkId, NodeId, PathClass, Side, SystemError, Wait};
+
+pub use halves::{Incoming, Link, Outgoing, Over};
+pub use happenings::{Happening, Paused};
+pub use inbox::Received;
+pub use jobs::{Dial, Job};
+pub use post::Undelivered;
+pub(crate) use state::State;
+
+use crate::platform::beacon::Sources;
+use crate::platform::clock::Time;
+use crate::platform::entropy;
+use crate::platform::names::Resolver;
+use crate::platform::surroundings::Surroundings;
+use inbox::{Inbox, Taking};
+use links::Facts;
+
+/// One node, and all that share it. Copies are the same node.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    me: NodeId,
+    state: Mutex<State>,
+    inbox: Inbox,
+    time: Arc<dyn Time>,
+    names: Resolver,
+    /// What hears the neighbourhood, until the node ends.
+    surroundings: Mutex<Option<Surroundings>>,
+    sources: Mutex<Sources>,
+    admits: Option<Admits>,
+}
+
+/// Asked about everybody who is not known to be let in.
+pub(crate) type Admits = Box<dyn Fn(Question) + Send + Sync>;
+
+impl Hub {
+    pub(crate) fn new(node: Node, time: Arc<dyn Time>, admits: Option<Admits>) -> Self {
+        let inner = Inner {
+            me: node.mesh().me(),
+            state: Mutex::new(State::new(node, Arc::clone(&time))),
+            inbox: Inbox::default(),
+            time,
+            names: Resolver::new(),
+            surroundings: Mutex::default(),
+            sources: Mutex::default(),
+            admits,
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// The node's name.
+    #[must_use]
+    pub fn me(&self) -> NodeId {
+        self.0.me
+    }
+
+    /// Does what is due, and says until when a driver may sleep if no job comes; `None` for ever. To be called again then,
+    /// and after every job.
+    pub fn look(&self) -> Option<Instant> {
+        let now = self.0.time.now();
+        let (wait, names) = self.with(|state| {
+            for took in self.0.inbox.taken() {
+                state.tell_took(took);
+            }
+            state.look(now);
+            let names = state.names.due(now.awake);
+            (state.awaited(), names)
+        });
+        for name in names {
+            self.look_up(name);
+        }
+        self.0.time.deadline(wait)
+    }
+
+    /// A stream was accepted. `None` if there is no place for it: the driver ends it.
+    #[must_use]
+    pub fn accept(&self, remote: Option<SocketAddr>, local: Option<SocketAddr>, class: PathClass) -> Option<Link> {
+        let fresh = fresh()?;
+        self.with(|state| {
+            let answer = state.tell(Input::Accepted { from: remote, class, fresh });
+            let link = answer.link().inspect_err(|why| log::debug!("a stream is not taken: {why}")).ok()?;
+            let signal = state.open(link, Facts { side: Side::Accepted, remote, local, class });
+            Some(Link::new(self, link, &signal))
+        })
+    }
+
+    /// A dialed stream is open; `None` if it is not wanted any more.
+    fn connected(&self, link: LinkId, local: Option<SocketAddr>, remote: Option<SocketAddr>) -> Option<Link> {
+        let Some(fresh) = fresh() else {
+            self.closed(link, SystemError::Exhausted);
+            return None;
+        };
+        self.with(|state| {
+            let signal = state.connected(link, local, remote)?;
+            state.tell(Input::Connected { link, fresh });
+            Some(Link::new(self, link, &signal))
+        })
+    }
+
+    /// A link ended by itself, or a dial failed. Once it is over this means nothing. Always says not to go on.
+    fn closed(&self, link: LinkId, error: SystemError) -> bool {
+        self.with(|state| {
+            if state.ends_now(link) {
+                state.tell(Input::Closed { link, error });
+                state.told_closed(link, error.into());
+            }
+        });
+        false
+    }
+
+    /// The task that writes is done with a link.
+    fn written_out(&self, link: LinkId) {
+        self.with(|state| state.release(link));
+    }
+
+    /// Bytes came on a link that has no reader yet. The reader, if it has one now.
+    fn shake(&self, link: LinkId, bytes: &[u8]) -> Option<Box<Reader>> {
+        self.with(|state| {
+            if let Some(mut reader) = state.reader(link) {
+                // It came up between two reads.
+                reader.push(bytes);
+                return Some(reader);
+            }
+            state.tell(Input::Bytes { link, bytes });
+            state.reader(link)
+        })
+    }
+
+    /// The next message, if there is one now.
+    pub(crate) fn take(&self) -> Option<Received> {
+        let taking = self.0.inbox.take()?;
+        Some(self.taken(taking))
+    }
+
+    /// The next message; `None` once no more will come.
+    pub(crate) fn poll_take(&self, context: &mut core::task::Context<'_>) -> core::task::Poll<Option<Received>> {
+        self.0.inbox.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
+    }
+
+    /// The machine is told what was taken: at once when the inbox is empty, soon when there is more.
+    fn taken(&self, taking: Taking) -> Received {
+        match taking {
+            Taking::One(received) => {
+                self.with(State::tell_soon);
+                received
+            }
+            Taking::Last(received) => {
+                self.with(|state| {
+                    for took in self.0.inbox.taken() {
+                        state.tell_took(took);
+                    }
+                });
+                received
+            }
+        }
+    }
+
+    /// Does something with the node, and then wakes whoever that concerns.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let done = act(&mut state);
+        let mut wakes = state.wakes();
+        self.0.inbox.push(state.came(), &mut wakes);
+        let (datagrams, asked) = (state.datagrams(), state.asked());
+        drop(state);
+        wakes.wake();
+        for peer in asked {
+            if let Some(admits) = &self.0.admits {
+                admits(Question { hub: self.clone(), peer });
+            }
+        }
+        if !datagrams.is_empty() {
+            self.announce(&datagrams);
+        }
+        done
+    }
+
+    /// Ends everything: links, jobs, and whoever waits.
+    pub(crate) fn end(&self) {
+        self.with(State::end);
+        let mut wakes = wakes::Wakes::default();
+        self.0.inbox.end(&mut wakes);
+        wakes.wake();
+        // Its thread may wait for the node, which is not locked now.
+        let surroundings = self.0.surroundings.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(surroundings);
+    }
+
+    /// Nothing panics while it holds the node, but for what is called back there.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody has proven who it is, and waits to be let in. Whoever drops this turns nobody away: the other end waits a minute
+/// at most, and may come again.
+#[derive(Debug)]
+pub struct Question {
+    hub: Hub,
+    peer: NodeId,
+}
+
+impl Question {
+    /// About whom.
+    #[must_use]
+    pub const fn peer(&self) -> NodeId {
+        self.peer
+    }
+
+    /// It is let in.
+    pub fn let_in(self) {
+        self.answer(Verdict::LetIn);
+    }
+
+    /// It is turned away, and stays away for long.
+    pub fn turn_away(self) {
+        self.answer(Verdict::TurnAway);
+    }
+
+    fn answer(self, verdict: Verdict) {
+        let peer = self.peer;
+        self.hub.with(|state| state.tell(Input::Answer { peer, verdict }));
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Hub").field(&self.0.me).finish()
+    }
+}
+
+/// What a handshake is made from; `None` when the system has no entropy to give.
+fn fresh() -> Option<Fresh> {
+    let mut bytes = [0; 32];
+    match entropy::fill(&mut bytes) {
+        Ok(()) => Some(Fresh::new(bytes)),
+        Err(error) => {
+            log::error!("no link can be made: {error}");
+            None
+        }
+    }
+}
+
+/// The earlier of two times to wait until.
+fn sooner(one: Wait, other: Wait) -> Wait {
+    match (one, other) {
+        (Wait::Until(one), Wait::Until(other)) => Wait::Until(one.min(other)),
+        (Wait::Forever, other) => other,
+        (one, Wait::Forever) => one,
+    }
+}

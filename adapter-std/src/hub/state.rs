@@ -1,0 +1,331 @@
+//! What is locked: the node, and what its orders touch.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::mem;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::time::SystemTime;
+
+use mesh_proto::node::{Input, Node, Order};
+use mesh_proto::{Answer, Cursor, LinkId, NodeId, Now, Route, Unable, Wait};
+
+use super::happenings::{Happening, Log, Paused};
+use super::inbox::{Received, Took};
+use super::links::Links;
+use super::naming::Names;
+use super::neighbourhood::Datagram;
+use super::post::Post;
+use super::sooner;
+use super::wakes::{Wakes, waits};
+use crate::platform::clock::Time;
+
+/// How long the machine is left in the dark about what was taken while more waits.
+const SOON: Duration = Duration::from_millis(2);
+
+/// The node, and what its orders touch.
+#[derive(Debug)]
+pub(crate) struct State {
+    node: Node,
+    time: Arc<dyn Time>,
+    pub(super) names: Names,
+    rest: Rest,
+    /// What the readers of news were woken for.
+    told: Cursor,
+    last: Now,
+}
+
+/// What the orders of a node touch.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    pub(super) links: Links,
+    pub(super) dials: VecDeque<(LinkId, Route)>,
+    pub(super) post: Post,
+    pub(super) log: Log,
+    pub(super) came: Vec<(u64, Received)>,
+    pub(super) datagrams: Vec<Datagram>,
+    pub(super) asked: Vec<NodeId>,
+    pub(super) wakes: Wakes,
+    driver: Driver,
+    watchers: Vec<Waker>,
+    pub(super) over: bool,
+}
+
+/// The task that looks after the node.
+#[derive(Debug)]
+struct Driver {
+    waits: Option<Waker>,
+    /// Until when the machine can be left alone.
+    machine: Wait,
+    /// When something else is due.
+    soon: Wait,
+    /// Until when the task sleeps.
+    sleeps: Wait,
+    /// Whether it is to look although it sleeps longer.
+    nudged: bool,
+}
+
+impl Default for Driver {
+    fn default() -> Self {
+        Self { waits: None, machine: Wait::Forever, soon: Wait::Forever, sleeps: Wait::Forever, nudged: true }
+    }
+}
+
+impl State {
+    pub(super) fn new(node: Node, time: Arc<dyn Time>) -> Self {
+        let last = time.now();
+        let (names, rest, told) = (Names::default(), Rest::default(), Cursor::default());
+        Self { node, time, names, rest, told, last }
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub(crate) fn node_mut(&mut self) -> &mut Node {
+        &mut self.node
+    }
+
+    /// Tells the node, and carries its orders out as far as they need no driver. Once everything has ended, nothing can be
+    /// done.
+    pub(crate) fn tell(&mut self, input: Input<'_>) -> Answer {
+        let now = self.time.now();
+        self.tell_at(now, input)
+    }
+
+    pub(super) fn tell_at(&mut self, now: Now, input: Input<'_>) -> Answer {
+        if self.rest.over {
+            return Answer::Unable(Unable::Leaving);
+        }
+        let gaps = self.gaps();
+        let answer = self.turn(now, input);
+        while let Some(early) = self.rest.links.early() {
+            // What lay behind the handshake when the channel came up.
+            let link = early.link;
+            self.turn(now, Input::Frames { link, frames: early.frames.into() });
+            if early.broken {
+                self.turn(now, Input::Broken { link });
+            }
+        }
+        if self.gaps() != gaps {
+            let paused = Paused::between(self.last, now);
+            self.rest.note(Happening::Woke(paused));
+        }
+        self.last = now;
+        self.settle();
+        answer
+    }
+
+    fn turn(&mut self, now: Now, input: Input<'_>) -> Answer {
+        let turn = self.node.handle(now, input);
+        let answer = turn.answer();
+        let rest = &mut self.rest;
+        rest.driver.machine = turn.carry_out(|order| rest.carry_out(order));
+        answer
+    }
+
+    /// Whatever a turn may have changed is noticed by those who wait for it.
+    fn settle(&mut self) {
+        for link in self.rest.links.came_up() {
+            let peer = self.node.mesh().whose(link);
+            if let Some(happening) = self.rest.links.is_up(link, peer) {
+                self.rest.note(happening);
+            }
+        }
+        if self.node.mesh().has_news(&self.told) {
+            let news = self.node.mesh().news(&mut self.told);
+            drop(news);
+            self.rest.wakes.take_all(&mut self.rest.watchers);
+            // A peer that somebody waits for may be gone.
+            self.rest.post.all_look_again(&mut self.rest.wakes);
+        }
+        self.rest.post.look_again(&mut self.rest.wakes);
+        let driver = &mut self.rest.driver;
+        let awaited = sooner(driver.machine, driver.soon);
+        if sooner(awaited, driver.sleeps) != driver.sleeps {
+            self.rest.nudge();
+        }
+    }
+
+    fn gaps(&self) -> u64 {
+        let stats = self.node.mesh().stats();
+        stats.gaps + stats.wakes
+    }
+
+    /// Does what is due.
+    pub(super) fn look(&mut self, now: Now) {
+        let due = |wait: Wait| matches!(wait, Wait::Until(at) if at <= now.awake);
+        if due(self.rest.driver.machine) {
+            self.tell_at(now, Input::Tick);
+        }
+        if due(self.rest.driver.soon) {
+            self.rest.driver.soon = Wait::Forever;
+            self.rest.post.look_again(&mut self.rest.wakes);
+        }
+        self.rest.driver.nudged = false;
+    }
+
+    /// Until when the driver's task may sleep.
+    pub(super) fn awaited(&mut self) -> Wait {
+        let driver = &mut self.rest.driver;
+        driver.sleeps = sooner(sooner(driver.machine, driver.soon), self.names.deadline());
+        driver.sleeps
+    }
+
+    /// Messages were taken, and more wait: the driver's task tells of all in a moment.
+    pub(super) fn tell_soon(&mut self) {
+        if self.rest.driver.soon == Wait::Forever {
+            let at = self.time.now().awake.after(SOON);
+            self.due_by(Wait::Until(at));
+        }
+    }
+
+    /// Something else than the machine is due then.
+    pub(super) fn due_by(&mut self, wait: Wait) {
+        let driver = &mut self.rest.driver;
+        driver.soon = sooner(driver.soon, wait);
+        if sooner(driver.soon, driver.sleeps) != driver.sleeps {
+            self.rest.nudge();
+        }
+    }
+
+    pub(super) fn tell_took(&mut self, took: Took) {
+        self.tell(Input::Took { peer: took.peer, lane: took.lane, serial: took.serial });
+    }
+
+    pub(super) fn rest(&mut self) -> &mut Rest {
+        &mut self.rest
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.rest.log
+    }
+
+    /// Whoever waits for a happening.
+    pub(crate) fn watch_log(&mut self, waker: &Waker) {
+        self.rest.log.waits(waker);
+    }
+
+    /// Somebody waits, until then at most, for the node to be done: it looks after every turn, and at the end.
+    pub(crate) fn leave_by(&mut self, by: Wait, waker: &Waker) {
+        self.rest.post.waits_for_the_end(waker);
+        self.due_by(by);
+    }
+
+    /// Whether no link is left, not even one with something to write.
+    pub(crate) fn has_no_links(&self) -> bool {
+        self.rest.links.are_gone()
+    }
+
+    pub(crate) fn post(&mut self) -> &mut Post {
+        &mut self.rest.post
+    }
+
+    /// Waits for news: ready when there are some for this reader, `false` when none will come.
+    pub(crate) fn poll_news(&mut self, cursor: &Cursor, context: &mut Context<'_>) -> Poll<bool> {
+        if self.node.mesh().has_news(cursor) {
+            Poll::Ready(true)
+        } else if self.rest.over {
+            Poll::Ready(false)
+        } else {
+            waits(&mut self.rest.watchers, context.waker());
+            Poll::Pending
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.rest.over
+    }
+
+    pub(super) fn now(&self) -> Now {
+        self.time.now()
+    }
+
+    pub(super) fn wakes(&mut self) -> Wakes {
+        self.rest.wakes.gathered()
+    }
+
+    pub(super) fn came(&mut self) -> &mut Vec<(u64, Received)> {
+        &mut self.rest.came
+    }
+
+    pub(super) fn datagrams(&mut self) -> Vec<Datagram> {
+        mem::take(&mut self.rest.datagrams)
+    }
+
+    pub(super) fn asked(&mut self) -> Vec<NodeId> {
+        mem::take(&mut self.rest.asked)
+    }
+
+    /// Ready when the driver's task is to look, or has a link to dial.
+    pub(super) fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Option<(LinkId, Route)>> {
+        if let Some(dial) = self.rest.dials.pop_front() {
+            return Poll::Ready(Some(dial));
+        }
+        if self.rest.driver.nudged || self.rest.over {
+            self.rest.driver.nudged = false;
+            return Poll::Ready(None);
+        }
+        self.rest.driver.waits = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Ends everything that the node has.
+    pub(super) fn end(&mut self) {
+        let rest = &mut self.rest;
+        if mem::replace(&mut rest.over, true) {
+            return;
+        }
+        rest.links.end(&mut rest.wakes);
+        rest.dials.clear();
+        rest.post.end(&mut rest.wakes);
+        rest.log.end(&mut rest.wakes);
+        rest.wakes.take_all(&mut rest.watchers);
+        rest.nudge();
+        self.names.clear();
+    }
+}
+
+impl Rest {
+    fn carry_out(&mut self, order: Order<'_>) {
+        match order {
+            Order::Dial { link, route, .. } => {
+                self.links.dialing(link, route);
+                self.dials.push_back((link, route));
+                self.nudge();
+            }
+            Order::Write { link, bytes } => self.links.write(link, bytes, &mut self.wakes),
+            Order::Up { link, reader, writer } => self.links.up(link, reader, writer, &mut self.wakes),
+            Order::Send { link, frame } => self.links.send(link, frame, &mut self.wakes),
+            Order::Close { link, reason } => {
+                if let Some(closed) = self.links.close(link, reason, &mut self.wakes) {
+                    self.note(closed);
+                }
+                self.dials.retain(|(dialed, _)| *dialed != link);
+            }
+            Order::Announce { to, cause, datagram, .. } => {
+                self.datagrams.push(Datagram { to, bytes: datagram.to_vec() });
+                self.note(Happening::Announced(cause));
+            }
+            Order::Deliver { peer, message } => {
+                let (lane, kind, body) = (message.lane, message.kind, message.body.to_bytes());
+                self.came.push((message.serial, Received { from: peer, lane, kind, body }));
+            }
+            Order::Settled { peer, token, wants, outcome } => {
+                self.post.settled(peer, token, wants, outcome, &mut self.wakes);
+            }
+            Order::Roomy { peer } => self.post.roomy(&peer, &mut self.wakes),
+            Order::Ask { peer } => self.asked.push(peer),
+        }
+    }
+
+    /// The driver's task is to look.
+    fn nudge(&mut self) {
+        self.driver.nudged = true;
+        self.wakes.take(&mut self.driver.waits);
+    }
+
+    pub(super) fn note(&mut self, happening: Happening) {
+        self.log.note(SystemTime::now(), happening, &mut self.wakes);
+    }
+}

@@ -1,0 +1,51 @@
+//! Whom to wake once the lock is open again.
+
+use core::mem;
+use core::task::Waker;
+
+/// Wakers that were due while the node was locked. Waking is somebody else's code, so it waits until nobody is locked out.
+///
+/// Most turns wake one or two, for which no list is made.
+#[derive(Debug, Default)]
+pub(super) struct Wakes {
+    few: [Option<Waker>; 2],
+    more: Vec<Waker>,
+}
+
+impl Wakes {
+    /// Whoever waits in `place` is to be woken.
+    pub(super) fn take(&mut self, place: &mut Option<Waker>) {
+        if let Some(waker) = place.take() {
+            self.push(waker);
+        }
+    }
+
+    /// All of these are to be woken.
+    pub(super) fn take_all(&mut self, places: &mut Vec<Waker>) {
+        places.drain(..).for_each(|waker| self.push(waker));
+    }
+
+    fn push(&mut self, waker: Waker) {
+        match self.few.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(waker),
+            None => self.more.push(waker),
+        }
+    }
+
+    /// All that were gathered.
+    pub(super) fn gathered(&mut self) -> Self {
+        mem::take(self)
+    }
+
+    /// Wakes them.
+    pub(super) fn wake(self) {
+        self.few.into_iter().flatten().chain(self.more).for_each(Waker::wake);
+    }
+}
+
+/// Notes who waits: once, however often it asks.
+pub(super) fn waits(places: &mut Vec<Waker>, waker: &Waker) {
+    if !places.iter().any(|known| known.will_wake(waker)) {
+        places.push(waker.clone());
+    }
+}
