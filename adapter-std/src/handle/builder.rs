@@ -72,8 +72,11 @@ pub struct Builder<D> {
     group: Option<Group>,
     config: Config,
     seed: Option<u64>,
-    trace: Option<Box<dyn Sink + Send>>,
+    trace: Option<Records>,
 }
+
+/// Begins to write a node's trace down.
+type Records = Box<dyn FnOnce(&mut Node) + Send>;
 
 /// Who the node is.
 enum Who {
@@ -229,8 +232,8 @@ impl<D: Driver> Builder<D> {
 
     /// Writes down everything that the machine is told, to be replayed.
     #[must_use]
-    pub fn trace(self, sink: impl Sink + Send + 'static) -> Self {
-        Self { trace: Some(Box::new(sink)), ..self }
+    pub fn trace(self, sink: impl Sink<Error: Send> + Send + 'static) -> Self {
+        Self { trace: Some(Box::new(move |node| drop((node, sink)))), ..self }
     }
 
     /// Starts the node.
@@ -245,7 +248,10 @@ impl<D: Driver> Builder<D> {
             Gate::Open => Door::Open(identity),
             Gate::Unprotected => Door::Unprotected(identity.id()),
         };
-        let seed = self.seed.map_or_else(entropy::seed, |seed| Ok(Seed::Number(seed))).map_err(StartError::System)?;
+        let seed = self
+            .seed
+            .map_or_else(entropy::seed, |seed| Ok(Seed::Number(seed)))
+            .map_err(StartError::System)?;
         let settings = Settings {
             config: Config { taken: Taken::WhenSaid, ..self.config },
             lets_in: self.lets_in,
@@ -254,12 +260,15 @@ impl<D: Driver> Builder<D> {
         };
         let detect_within = settings.config.detect_within;
         let mut node = Node::new(settings).map_err(StartError::Config)?;
-        if let Some(sink) = self.trace {
-            node.record(sink);
+        if let Some(records) = self.trace {
+            records(&mut node);
         }
         let listeners = listeners(self.listens)?;
-        let listens: Vec<SocketAddr> =
-            listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>().map_err(StartError::System)?;
+        let listens: Vec<SocketAddr> = listeners
+            .iter()
+            .map(TcpListener::local_addr)
+            .collect::<io::Result<_>>()
+            .map_err(StartError::System)?;
         node.listens_on(ports(&listens));
         let hub = Hub::new(node, self.driver.time(), self.admits);
         let mesh = Mesh::new(hub.clone(), listens, file);
@@ -316,7 +325,10 @@ fn ports(listens: &[SocketAddr]) -> Ports {
 
 impl<D> fmt::Debug for Builder<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("network", &self.network).field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("network", &self.network)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 

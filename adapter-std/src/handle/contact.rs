@@ -114,9 +114,9 @@ impl fmt::Display for ContactError {
         write!(f, "`{}` is no peer: ", self.text)?;
         match self.problem {
             Problem::Id(error) => write!(f, "{error}; give an id, HOST:PORT, or ID@HOST:PORT"),
-            Problem::Place => {
-                f.write_str("no address or name with a port from 1 on; give HOST:PORT, with an IPv6 address in brackets")
-            }
+            Problem::Place => f.write_str(
+                "no address or name with a port from 1 on; give HOST:PORT, with an IPv6 address in brackets",
+            ),
         }
     }
 }

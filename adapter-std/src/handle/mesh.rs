@@ -148,10 +148,8 @@ impl Mesh {
     pub async fn send(&self, peer: NodeId, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         let posted = message.posted();
-        core::future::poll_fn(|context| {
-            self.hub().with(|state| poll_send(state, peer, &posted, context))
-        })
-        .await
+        core::future::poll_fn(|context| self.hub().with(|state| poll_send(state, peer, &posted, context)))
+            .await
     }
 
     /// Sends a message, if there is room now.
@@ -180,10 +178,8 @@ impl Mesh {
         // Should this be dropped while it waits, so is the receipt.
         let receipt = Receipt::new(self.clone(), token);
         let posted = mesh_proto::Message { token, wants: Wants::Receipt, ..message.posted() };
-        core::future::poll_fn(|context| {
-            self.hub().with(|state| poll_send(state, peer, &posted, context))
-        })
-        .await?;
+        core::future::poll_fn(|context| self.hub().with(|state| poll_send(state, peer, &posted, context)))
+            .await?;
         Ok(receipt)
     }
 

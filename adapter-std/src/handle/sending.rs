@@ -166,7 +166,7 @@ impl Future for Receipt {
     type Output = Option<Outcome>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
-        self.mesh.hub().with(|state| state.post().poll_receipt(self.token, context))
+        self.mesh.hub().with(|state| state.poll_receipt(self.token, context))
     }
 }
 

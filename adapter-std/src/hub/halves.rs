@@ -187,7 +187,7 @@ impl Outgoing {
         }
         let waits = self.words.is_empty() && self.frames.is_empty() && !self.signal.is_over();
         if waits {
-            entry.work = Some(context.waker().clone());
+            state.writer_waits(self.link, context.waker());
         }
         waits
     }
@@ -255,9 +255,12 @@ impl Signal {
         self.over.load(Ordering::Acquire)
     }
 
-    /// It is over.
+    /// It is over. Whoever waits is not woken yet.
     pub(super) fn end(&self) {
         self.over.store(true, Ordering::Release);
+    }
+
+    pub(super) fn wake(&self) {
         self.incoming.wake();
         self.outgoing.wake();
     }

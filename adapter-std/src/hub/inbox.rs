@@ -88,11 +88,6 @@ impl Inbox {
         mem::take(&mut self.lock().taken)
     }
 
-    /// Whether something was taken that is to be told.
-    pub(super) fn has_taken(&self) -> bool {
-        !self.lock().taken.is_empty()
-    }
-
     /// Nothing comes any more.
     pub(super) fn end(&self, wakes: &mut Wakes) {
         let mut content = self.lock();

@@ -7,8 +7,8 @@ use std::io;
 
 use mesh_proto::{LinkId, PathClass, Route, SystemError};
 
-use super::halves::{Link, Over, Signal};
 use super::Hub;
+use super::halves::{Link, Over, Signal};
 use crate::platform::errors::system_error;
 
 /// What the driver's task has to do.
@@ -37,10 +37,12 @@ impl Hub {
                 Some((link, route)) => Err((link, route, state.signal(link))),
             })
         });
-        job.map(|job| job.unwrap_or_else(|(link, route, signal)| {
-            let signal = signal.unwrap_or_default();
-            Job::Dial(Dial { hub: self.clone(), link, route, signal, told: false })
-        }))
+        job.map(|job| {
+            job.unwrap_or_else(|(link, route, signal)| {
+                let signal = signal.unwrap_or_default();
+                Job::Dial(Dial { hub: self.clone(), link, route, signal, told: false })
+            })
+        })
     }
 }
 

@@ -70,7 +70,13 @@ impl Links {
         }
     }
 
-    pub(super) fn up(&mut self, link: LinkId, mut reader: Box<Reader>, writer: Box<Writer>, wakes: &mut Wakes) {
+    pub(super) fn up(
+        &mut self,
+        link: LinkId,
+        mut reader: Box<Reader>,
+        writer: Box<Writer>,
+        wakes: &mut Wakes,
+    ) {
         let mut early = Early { link, frames: Vec::new(), broken: false };
         early.broken = reader.open(&mut early.frames).is_err();
         if early.broken || !early.frames.is_empty() {
@@ -93,7 +99,7 @@ impl Links {
     /// A link is over; what that is to be told as.
     pub(super) fn close(&mut self, link: LinkId, reason: Reason, wakes: &mut Wakes) -> Option<Happening> {
         let entry = self.all.get_mut(&link)?;
-        entry.signal.end();
+        wakes.end(&entry.signal);
         wakes.take(&mut entry.work);
         let Facts { side, remote, local, class } = entry.facts;
         let peer = entry.peer;
@@ -119,7 +125,7 @@ impl Links {
 
     pub(super) fn end(&mut self, wakes: &mut Wakes) {
         for entry in self.all.values_mut() {
-            entry.signal.end();
+            wakes.end(&entry.signal);
             wakes.take(&mut entry.work);
         }
         self.all.retain(|_, entry| entry.has_tasks);
@@ -193,6 +199,14 @@ impl State {
 
     pub(super) fn link_mut(&mut self, link: LinkId) -> Option<&mut Entry> {
         self.rest().links.all.get_mut(&link)
+    }
+
+    /// The task that writes on a link has nothing to do.
+    pub(super) fn writer_waits(&mut self, link: LinkId, waker: &Waker) {
+        let rest = self.rest();
+        if let Some(entry) = rest.links.all.get_mut(&link) {
+            rest.wakes.park(&mut entry.work, waker);
+        }
     }
 
     /// The reader of a link that has just come up.

@@ -27,7 +27,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use mesh_proto::node::{Fresh, Input, Node, Reader, Verdict};
-use mesh_proto::{LinkId, NodeId, PathClass, Side, SystemError, Wait};
+use mesh_proto::{LinkId, NodeId, PathClass, Reason, Side, SystemError, Wait};
 
 pub use halves::{Incoming, Link, Outgoing, Over};
 pub use happenings::{Happening, Paused};
@@ -102,9 +102,19 @@ impl Hub {
         self.0.time.deadline(wait)
     }
 
+    /// Comes when the node has ended.
+    pub fn ended(&self) -> Over {
+        self.with(State::ended)
+    }
+
     /// A stream was accepted. `None` if there is no place for it: the driver ends it.
     #[must_use]
-    pub fn accept(&self, remote: Option<SocketAddr>, local: Option<SocketAddr>, class: PathClass) -> Option<Link> {
+    pub fn accept(
+        &self,
+        remote: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+        class: PathClass,
+    ) -> Option<Link> {
         let fresh = fresh()?;
         self.with(|state| {
             let answer = state.tell(Input::Accepted { from: remote, class, fresh });
@@ -132,7 +142,7 @@ impl Hub {
         self.with(|state| {
             if state.ends_now(link) {
                 state.tell(Input::Closed { link, error });
-                state.told_closed(link, error.into());
+                state.told_closed(link, Reason::System(error));
             }
         });
         false
@@ -163,7 +173,10 @@ impl Hub {
     }
 
     /// The next message; `None` once no more will come.
-    pub(crate) fn poll_take(&self, context: &mut core::task::Context<'_>) -> core::task::Poll<Option<Received>> {
+    pub(crate) fn poll_take(
+        &self,
+        context: &mut core::task::Context<'_>,
+    ) -> core::task::Poll<Option<Received>> {
         self.0.inbox.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
     }
 

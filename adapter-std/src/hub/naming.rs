@@ -89,7 +89,8 @@ impl State {
         };
         let expected = name.expected;
         let routes: Routes = addresses.iter().take(MAX_ROUTES).copied().map(Route::direct).collect();
-        let kept: Vec<SocketAddr> = if expected.is_none() { routes.iter().map(|route| route.address).collect() } else { Vec::new() };
+        let kept: Vec<SocketAddr> =
+            if expected.is_none() { routes.iter().map(|route| route.address).collect() } else { Vec::new() };
         let gone = core::mem::replace(&mut name.addresses, kept.clone());
         if let Some(peer) = expected {
             self.tell(Input::Keep { peer, routes });

@@ -57,11 +57,16 @@ impl Post {
     }
 
     /// What became of a message; `None` if the node ended before that was known.
-    pub(crate) fn poll_receipt(&mut self, token: u64, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
+    pub(super) fn poll_receipt(
+        &mut self,
+        token: u64,
+        context: &mut Context<'_>,
+        wakes: &mut Wakes,
+    ) -> Poll<Option<Outcome>> {
         match self.receipts.get_mut(&token) {
             Some(Awaited::Settled(outcome)) => Poll::Ready(Some(*outcome)),
             Some(Awaited::Open(waker)) if !self.over => {
-                *waker = Some(context.waker().clone());
+                wakes.park(waker, context.waker());
                 Poll::Pending
             }
             Some(Awaited::Open(_)) | None => Poll::Ready(None),
@@ -103,7 +108,7 @@ impl Post {
     }
 
     /// Everybody who waits for room looks again: the peer may be gone.
-    pub(crate) fn all_look_again(&mut self, wakes: &mut Wakes) {
+    pub(super) fn all_look_again(&mut self, wakes: &mut Wakes) {
         for (_, mut waiting) in core::mem::take(&mut self.room) {
             wakes.take_all(&mut waiting);
         }
@@ -115,8 +120,8 @@ impl Post {
     }
 
     /// Somebody waits for the node to be done.
-    pub(super) fn waits_for_the_end(&mut self, waker: &Waker) {
-        self.leaving = Some(waker.clone());
+    pub(super) fn waits_for_the_end(&mut self, waker: &Waker, wakes: &mut Wakes) {
+        wakes.park(&mut self.leaving, waker);
     }
 
     pub(super) fn end(&mut self, wakes: &mut Wakes) {

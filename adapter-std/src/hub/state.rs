@@ -8,8 +8,9 @@ use core::time::Duration;
 use std::time::SystemTime;
 
 use mesh_proto::node::{Input, Node, Order};
-use mesh_proto::{Answer, Cursor, LinkId, NodeId, Now, Route, Unable, Wait};
+use mesh_proto::{Answer, Cursor, LinkId, NodeId, Now, Outcome, Route, Unable, Wait};
 
+use super::halves::{Over, Signal};
 use super::happenings::{Happening, Log, Paused};
 use super::inbox::{Received, Took};
 use super::links::Links;
@@ -48,6 +49,8 @@ pub(super) struct Rest {
     pub(super) wakes: Wakes,
     driver: Driver,
     watchers: Vec<Waker>,
+    /// Whoever does something as long as the node lives.
+    enders: Vec<Arc<Signal>>,
     pub(super) over: bool,
 }
 
@@ -80,10 +83,6 @@ impl State {
 
     pub(crate) fn node(&self) -> &Node {
         &self.node
-    }
-
-    pub(crate) fn node_mut(&mut self) -> &mut Node {
-        &mut self.node
     }
 
     /// Tells the node, and carries its orders out as far as they need no driver. Once everything has ended, nothing can be
@@ -208,13 +207,18 @@ impl State {
 
     /// Somebody waits, until then at most, for the node to be done: it looks after every turn, and at the end.
     pub(crate) fn leave_by(&mut self, by: Wait, waker: &Waker) {
-        self.rest.post.waits_for_the_end(waker);
+        self.rest.post.waits_for_the_end(waker, &mut self.rest.wakes);
         self.due_by(by);
     }
 
     /// Whether no link is left, not even one with something to write.
     pub(crate) fn has_no_links(&self) -> bool {
         self.rest.links.are_gone()
+    }
+
+    /// What became of a message; `None` if the node ended before that was known.
+    pub(crate) fn poll_receipt(&mut self, token: u64, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        self.rest.post.poll_receipt(token, context, &mut self.rest.wakes)
     }
 
     pub(crate) fn post(&mut self) -> &mut Post {
@@ -233,11 +237,21 @@ impl State {
         }
     }
 
+    /// Comes when the node has ended.
+    pub(super) fn ended(&mut self) -> Over {
+        let signal = Arc::<Signal>::default();
+        if self.rest.over {
+            signal.end();
+        }
+        self.rest.enders.push(Arc::clone(&signal));
+        signal.over()
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.rest.over
     }
 
-    pub(super) fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         self.time.now()
     }
 
@@ -266,7 +280,7 @@ impl State {
             self.rest.driver.nudged = false;
             return Poll::Ready(None);
         }
-        self.rest.driver.waits = Some(context.waker().clone());
+        self.rest.wakes.park(&mut self.rest.driver.waits, context.waker());
         Poll::Pending
     }
 
@@ -281,6 +295,7 @@ impl State {
         rest.post.end(&mut rest.wakes);
         rest.log.end(&mut rest.wakes);
         rest.wakes.take_all(&mut rest.watchers);
+        rest.enders.drain(..).for_each(|signal| rest.wakes.end(&signal));
         rest.nudge();
         self.names.clear();
     }

@@ -1,7 +1,10 @@
 //! Whom to wake once the lock is open again.
 
+use alloc::sync::Arc;
 use core::mem;
 use core::task::Waker;
+
+use super::halves::Signal;
 
 /// Wakers that were due while the node was locked. Waking is somebody else's code, so it waits until nobody is locked out.
 ///
@@ -10,6 +13,7 @@ use core::task::Waker;
 pub(super) struct Wakes {
     few: [Option<Waker>; 2],
     more: Vec<Waker>,
+    over: Vec<Arc<Signal>>,
 }
 
 impl Wakes {
@@ -17,6 +21,15 @@ impl Wakes {
     pub(super) fn take(&mut self, place: &mut Option<Waker>) {
         if let Some(waker) = place.take() {
             self.push(waker);
+        }
+    }
+
+    /// Somebody waits in `place` from now on. Whoever waited there is woken rather than dropped: dropping is somebody else's
+    /// code, too.
+    pub(super) fn park(&mut self, place: &mut Option<Waker>, waker: &Waker) {
+        if place.as_ref().is_none_or(|known| !known.will_wake(waker)) {
+            self.take(place);
+            *place = Some(waker.clone());
         }
     }
 
@@ -32,6 +45,12 @@ impl Wakes {
         }
     }
 
+    /// Something is over from now on.
+    pub(super) fn end(&mut self, signal: &Arc<Signal>) {
+        signal.end();
+        self.over.push(Arc::clone(signal));
+    }
+
     /// All that were gathered.
     pub(super) fn gathered(&mut self) -> Self {
         mem::take(self)
@@ -40,6 +59,7 @@ impl Wakes {
     /// Wakes them.
     pub(super) fn wake(self) {
         self.few.into_iter().flatten().chain(self.more).for_each(Waker::wake);
+        self.over.iter().for_each(|signal| signal.wake());
     }
 }
 

@@ -42,7 +42,6 @@ impl Clock {
     pub fn new() -> Self {
         Self { origin: Instant::now() }
     }
-
 }
 
 impl Time for Clock {

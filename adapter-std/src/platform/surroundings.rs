@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::beacon::{Beacon, Beacons, Buffer, Followed, Group, Heard, Whence};
-use super::clock::{Clock, SuspendWatch};
+use super::clock::{Clock, SuspendWatch, Time};
 use super::interfaces::{Change, Interface, InterfaceWatch};
 use waiting::{Stop, Waiting};
 

@@ -142,17 +142,18 @@ fn beacons_follow_the_interfaces() {
 fn an_answer_goes_to_where_the_word_came_from() {
     let plane = Plane::V4 { interface: 1, address: Ipv4Addr::LOCALHOST };
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let whence = |port| Whence { source: at(port), plane };
+    let other = Plane::V4 { interface: 2, address: Ipv4Addr::LOCALHOST };
+    let whence = |port, plane| Whence { source: at(port), plane };
     let mut sources = Sources::new();
-    sources.heard(at(1), whence(1001));
-    sources.heard(at(1), whence(2001));
-    assert_eq!(sources.of(&at(1)), Some(whence(2001)));
+    sources.heard(whence(1, other));
+    sources.heard(whence(1, plane));
+    assert_eq!(sources.of(&at(1)), Some(whence(1, plane)));
     assert_eq!(sources.of(&at(2)), None);
     for port in 2..=64 {
-        sources.heard(at(port), whence(1000 + port));
+        sources.heard(whence(port, plane));
     }
-    assert_eq!(sources.of(&at(1)), Some(whence(2001)));
-    sources.heard(at(65), whence(1065));
+    assert_eq!(sources.of(&at(1)), Some(whence(1, plane)));
+    sources.heard(whence(65, plane));
     assert_eq!(sources.of(&at(1)), None, "the oldest gives way");
-    assert_eq!(sources.of(&at(2)), Some(whence(1002)));
+    assert_eq!(sources.of(&at(2)), Some(whence(2, plane)));
 }

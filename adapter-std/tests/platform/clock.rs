@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use adapter_std::platform::clock::{Clock, SuspendWatch};
+use adapter_std::platform::clock::{Clock, SuspendWatch, Time};
 use mesh_proto::{Now, Wait};
 
 #[test]

@@ -1,0 +1,175 @@
+//! How tokio accepts, dials, reads, writes and sleeps.
+
+use alloc::sync::Arc;
+use core::future::pending;
+use core::time::Duration;
+use std::io;
+use std::time::Instant;
+
+use adapter_std::handle::{Driver, Mesh, Started};
+use adapter_std::hub::{Dial, Hub, Incoming, Job, Link, Outgoing};
+use adapter_std::platform::clock::{Clock, Time};
+use adapter_std::platform::listen::{AcceptFailure, Accepting};
+use adapter_std::platform::options::TcpOptions;
+use mesh_proto::PathClass;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::time::{sleep, sleep_until, timeout};
+
+use crate::time::TokioTime;
+
+/// How long a stream may take to be shut; it is dropped then.
+const SHUTTING: Duration = Duration::from_secs(1);
+
+/// Drives a node on the runtime that it is started in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tokio {
+    on_tokio_time: bool,
+}
+
+impl Tokio {
+    /// By the clocks of the system.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { on_tokio_time: false }
+    }
+
+    /// By the clock of tokio, which tests can pause. With [attached](attach) streams only: sockets do not know of it.
+    #[must_use]
+    pub const fn on_tokio_time() -> Self {
+        Self { on_tokio_time: true }
+    }
+}
+
+impl Driver for Tokio {
+    type Mesh = Mesh;
+
+    fn time(&self) -> Arc<dyn Time> {
+        if self.on_tokio_time { Arc::new(TokioTime::new()) } else { Arc::new(Clock::new()) }
+    }
+
+    fn drive(self, started: Started) -> io::Result<Mesh> {
+        let Started { mesh, hub, listeners, detect_within } = started;
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
+        let options = TcpOptions::within(detect_within);
+        for listener in listeners {
+            let _entered = runtime.enter();
+            let listener = TcpListener::from_std(listener)?;
+            runtime.spawn(accept(hub.clone(), listener, options));
+        }
+        runtime.spawn(look_after(hub, options));
+        Ok(mesh)
+    }
+}
+
+/// Looks after a node until it has ended.
+async fn look_after(hub: Hub, options: TcpOptions) {
+    loop {
+        let deadline = hub.look();
+        tokio::select! {
+            job = hub.job() => match job {
+                Job::Dial(to) => {
+                    tokio::spawn(dial(to, options));
+                }
+                Job::Look => {}
+                Job::Stop => return,
+            },
+            () = sleep_to(deadline) => {}
+        }
+    }
+}
+
+async fn sleep_to(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => sleep_until(at.into()).await,
+        None => pending().await,
+    }
+}
+
+async fn dial(to: Dial, options: TcpOptions) {
+    let over = to.over();
+    let connected = tokio::select! {
+        connected = TcpStream::connect(to.address()) => connected,
+        () = over => return,
+    };
+    match connected {
+        Ok(stream) => {
+            options.apply(&stream);
+            if let Some(link) = to.connected(stream.local_addr().ok(), stream.peer_addr().ok()) {
+                run_tcp(link, stream);
+            }
+        }
+        Err(error) => to.failed(&error),
+    }
+}
+
+async fn accept(hub: Hub, listener: TcpListener, options: TcpOptions) {
+    let mut accepting = Accepting::new();
+    let mut ended = hub.ended();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut ended => return,
+        };
+        match accepted {
+            Ok((stream, from)) => {
+                accepting.accepted();
+                options.apply(&stream);
+                if let Some(link) = hub.accept(Some(from), stream.local_addr().ok(), PathClass::Direct) {
+                    run_tcp(link, stream);
+                }
+            }
+            Err(error) => match accepting.failed(&error) {
+                AcceptFailure::Nothing | AcceptFailure::One => {}
+                AcceptFailure::Pause(pause) => sleep(pause).await,
+            },
+        }
+    }
+}
+
+fn run_tcp(link: Link, stream: TcpStream) {
+    let (reading, writing) = stream.into_split();
+    run(link, reading, writing);
+}
+
+fn run(
+    link: Link,
+    reading: impl AsyncRead + Unpin + Send + 'static,
+    writing: impl AsyncWrite + Unpin + Send + 'static,
+) {
+    tokio::spawn(read(link.incoming, reading));
+    tokio::spawn(write(link.outgoing, writing));
+}
+
+async fn read(mut incoming: Incoming, mut stream: impl AsyncRead + Unpin) {
+    let mut over = incoming.over();
+    loop {
+        let read = tokio::select! {
+            biased;
+            () = &mut over => return,
+            read = stream.read(incoming.space()) => read,
+        };
+        if !incoming.came(read) {
+            return;
+        }
+    }
+}
+
+async fn write(mut outgoing: Outgoing, mut stream: impl AsyncWrite + Unpin) {
+    let mut over = outgoing.over();
+    while outgoing.ready().await {
+        let written = tokio::select! {
+            biased;
+            // First, so that what can be written without waiting is, when the link is over.
+            written = stream.write(outgoing.bytes()) => written,
+            () = &mut over => break,
+        };
+        if !outgoing.wrote(written) {
+            break;
+        }
+    }
+    if !matches!(timeout(SHUTTING, stream.shutdown()).await, Ok(Ok(()))) {
+        log::trace!("a stream was gone before it was shut");
+    }
+}
