@@ -23,3 +23,4 @@ pub mod listen;
 pub mod names;
 pub mod options;
 pub mod surroundings;
+pub(crate) mod waiting;

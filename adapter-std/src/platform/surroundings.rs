@@ -3,8 +3,6 @@
 //! It waits for all of them at once, so a driver of any runtime gets by without a task for each socket: what the
 //! thread notices, it tells through one function, which hands it to the driver and must not wait.
 
-mod waiting;
-
 use alloc::sync::Arc;
 use core::time::Duration;
 use std::io;
@@ -12,10 +10,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags};
+
 use super::beacon::{Beacon, Beacons, Buffer, Followed, Group, Heard, Whence};
 use super::clock::{Clock, SuspendWatch, Time};
 use super::interfaces::{Change, Interface, InterfaceWatch};
-use waiting::{Stop, Waiting};
+use super::waiting::{self, Stop, Waiting};
 
 /// How many datagrams of one beacon are told before the others have their turn.
 const AT_ONCE: usize = 64;
@@ -168,11 +168,11 @@ impl<F: FnMut(Sign<'_>)> Watcher<F> {
                 look_at = now + self.look();
             }
             let open = self.shared.beacons().open().to_vec();
-            let ready = match waiting.wait(&open, look_at.saturating_duration_since(now)) {
-                Some(ready) => ready,
-                None => return,
-            };
-            for beacon in ready {
+            let mut sockets = sockets_of(&open);
+            if !waiting.wait(&mut sockets, Some(look_at.saturating_duration_since(now))) {
+                return;
+            }
+            for beacon in ready_of(&open, &sockets) {
                 self.listen(beacon, &mut buffer);
             }
         }
@@ -225,4 +225,16 @@ impl<F: FnMut(Sign<'_>)> Watcher<F> {
             }
         }
     }
+}
+
+/// Both sockets of each, in order.
+fn sockets_of(open: &[Arc<Beacon>]) -> Vec<PollFd<'_>> {
+    let sockets = open.iter().flat_map(|beacon| beacon.sockets());
+    sockets.map(|socket| PollFd::new(socket, PollFlags::IN)).collect()
+}
+
+/// Those of which a socket can be read.
+fn ready_of<'o>(open: &'o [Arc<Beacon>], sockets: &[PollFd<'_>]) -> impl Iterator<Item = &'o Beacon> {
+    let two = sockets.chunks(2).map(|two| two.iter().any(|socket| !socket.revents().is_empty()));
+    open.iter().zip(two).filter(|(_, ready)| *ready).map(|(beacon, _)| &**beacon)
 }
