@@ -136,7 +136,8 @@ impl Side {
         self.frames.clear();
         for number in self.many..self.many + many as u64 {
             let body: Body<'static> = bytes::Bytes::from_static(BYTES).into();
-            let piece = Piece { lane: Lane::Ordinary, number, offset: 0, total: BYTES.len() as u32, body };
+            let piece =
+                Piece { lane: Lane::Ordinary, kind: 0, number, offset: 0, total: BYTES.len() as u32, body };
             self.frames.push(Frame::Data(piece));
         }
         let mut came = 0_u32;

@@ -77,6 +77,8 @@ pub enum Action<'a> {
 pub struct Delivery<'a> {
     /// On which lane.
     pub lane: Lane,
+    /// What its sender marked it as.
+    pub kind: u8,
     /// Its name for [`Event::Took`](crate::Event::Took). Serial numbers of one node only rise.
     pub serial: u64,
     /// What it says.

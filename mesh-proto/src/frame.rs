@@ -123,8 +123,8 @@ impl Frame<'_> {
             Self::Noted(tags) => Frame::Noted(tags),
             Self::Doubted => Frame::Doubted,
             Self::Cleared { birth } => Frame::Cleared { birth },
-            Self::Data(Piece { lane, number, offset, total, body }) => {
-                Frame::Data(Piece { lane, number, offset, total, body: body.into_owned() })
+            Self::Data(Piece { lane, kind, number, offset, total, body }) => {
+                Frame::Data(Piece { lane, kind, number, offset, total, body: body.into_owned() })
             }
             Self::Marks(marks) => Frame::Marks(marks),
             Self::Close(reason) => Frame::Close(reason),

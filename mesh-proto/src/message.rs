@@ -55,6 +55,9 @@ impl<T> PerLane<T> {
 pub struct Message<'a> {
     /// On which lane.
     pub lane: Lane,
+    /// The application's own mark of what the message is: it travels with the message, and the machine never looks at it.
+    /// So the receiver can tell an answer from a question, say, without a byte of the body.
+    pub kind: u8,
     /// The sender's own name for it, which the machine gives back and never looks at.
     pub token: u64,
     /// What the sender wants to be told.
@@ -66,10 +69,17 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// An ordinary message of which the sender wants to hear no more.
+    /// An ordinary message of kind 0, of which the sender wants to hear no more.
     #[must_use]
     pub const fn plain(body: Body<'a>) -> Self {
-        Self { lane: Lane::Ordinary, token: 0, wants: Wants::Nothing, on_restart: OnRestart::Report, body }
+        Self {
+            lane: Lane::Ordinary,
+            kind: 0,
+            token: 0,
+            wants: Wants::Nothing,
+            on_restart: OnRestart::Report,
+            body,
+        }
     }
 
     /// The same with a receipt under this token.
@@ -82,6 +92,12 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn urgent(self) -> Self {
         Self { lane: Lane::Urgent, ..self }
+    }
+
+    /// The same with this mark of what it is.
+    #[must_use]
+    pub fn of_kind(self, kind: u8) -> Self {
+        Self { kind, ..self }
     }
 }
 
@@ -140,6 +156,8 @@ impl fmt::Display for Outcome {
 pub struct Piece<'a> {
     /// On which lane.
     pub lane: Lane,
+    /// The application's mark of what the message is, the same in each of its pieces.
+    pub kind: u8,
     /// The number of the message on its lane, in this session.
     pub number: u64,
     /// Where in the message it begins.

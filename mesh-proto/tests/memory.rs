@@ -172,7 +172,7 @@ fn a_flood_takes_no_more_memory_than_is_said() {
                 let link = node.accept(peer, u64::from(peer) * 10 + dial);
                 for number in 0..70 {
                     let body = Body::from(&BYTES[..300]);
-                    let piece = Piece { lane: Lane::Ordinary, number, offset: 0, total: 300, body };
+                    let piece = Piece { lane: Lane::Ordinary, kind: 0, number, offset: 0, total: 300, body };
                     node.tell(Event::Frames { link, frames: (&Frame::Data(piece)).into() });
                 }
             }

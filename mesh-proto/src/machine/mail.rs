@@ -51,6 +51,7 @@ pub(crate) struct Mail<S: Storage> {
 /// A message on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Outgoing {
+    pub(crate) kind: u8,
     pub(crate) token: u64,
     pub(crate) wants: Wants,
     pub(crate) on_restart: OnRestart,
@@ -75,6 +76,8 @@ pub(crate) struct Sending {
 /// A message that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Given {
+    /// What its sender marked it as.
+    pub(crate) kind: u8,
     /// How long the whole message is.
     pub(crate) len: u32,
     /// Its serial number, once it was handed out.

@@ -182,8 +182,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             let at = mail.receiving.of(lane).handed as usize;
             let serial = self.delivered + 1;
             {
+                let Some(&Given { kind, .. }) = mail.given.header(lane, at) else { break };
                 let body = mail.given.body(lane, at);
-                perform(Action::Deliver { peer, message: Delivery { lane, serial, body: &body } });
+                perform(Action::Deliver { peer, message: Delivery { lane, kind, serial, body: &body } });
             }
             self.delivered = serial;
             any = true;
@@ -203,8 +204,8 @@ impl<S: Storage> Mail<S> {
         let lane = if rules.holds(Clause::LanesApart) { piece.lane } else { Lane::Ordinary };
         let received = self.receiving.of(lane).received;
         let begun = self.given.len(lane).checked_sub(1).filter(|_| received.offset > 0);
-        let total = begun.and_then(|at| self.given.header(lane, at)).map(|given| given.len);
-        let skip = match reads(received, total, piece) {
+        let begun = begun.and_then(|at| self.given.header(lane, at)).copied();
+        let skip = match reads(received, begun, piece) {
             Reads::New { .. } if piece.total > takes.message => return Err(Fault::Impossible),
             Reads::New { skip } => skip,
             Reads::Old => {
@@ -216,7 +217,7 @@ impl<S: Storage> Mail<S> {
             Reads::Impossible => return Err(Fault::Impossible),
         };
         let skip = if rules.holds(Clause::PiecesStraddle) { skip } else { 0 };
-        let stored = match total {
+        let stored = match begun {
             Some(_) => self.given.extend(lane, &piece.body.part(skip as usize..piece.body.len())),
             None => {
                 let counted =
@@ -224,12 +225,12 @@ impl<S: Storage> Mail<S> {
                 if !takes.window.fits(counted, piece.total) {
                     return Err(Fault::Impossible);
                 }
-                let given = Given { len: piece.total, serial: None };
+                let given = Given { kind: piece.kind, len: piece.total, serial: None };
                 self.given.push(lane, given, &piece.body, piece.total as usize)
             }
         };
         stored.map_err(|_| Fault::NoMemory)?;
-        if total.is_none() {
+        if begun.is_none() {
             self.untaken.add(piece.total);
         }
         let end = received.offset + (piece.body.len() as u32).saturating_sub(skip);
@@ -245,7 +246,7 @@ impl<S: Storage> Mail<S> {
     fn receive_again(&mut self, piece: &Piece<'_>) {
         let whole = piece.body.len() as u64 == u64::from(piece.total);
         if whole && !self.is_partial(piece.lane) {
-            let given = Given { len: piece.total, serial: None };
+            let given = Given { kind: piece.kind, len: piece.total, serial: None };
             if self.given.push(piece.lane, given, &piece.body, piece.total as usize).is_ok() {
                 self.untaken.add(piece.total);
             }
@@ -276,14 +277,12 @@ impl<S: Storage> Mail<S> {
 }
 
 /// Reads a piece against what is received: exactly the next is new, what lies below is old, a gap cannot be.
-fn reads(received: Place, total: Option<u32>, piece: &Piece<'_>) -> Reads {
+fn reads(received: Place, begun: Option<Given>, piece: &Piece<'_>) -> Reads {
     let len = piece.body.len() as u64;
     let end = u64::from(piece.offset) + len;
     let empty = len == 0 && piece.total != 0;
-    if empty
-        || end > u64::from(piece.total)
-        || total.is_some_and(|total| total != piece.total && piece.number == received.number)
-    {
+    let another = begun.is_some_and(|given| given.len != piece.total || given.kind != piece.kind);
+    if empty || end > u64::from(piece.total) || (another && piece.number == received.number) {
         return Reads::Impossible;
     }
     if piece.number < received.number {

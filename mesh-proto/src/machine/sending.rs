@@ -18,7 +18,7 @@ const LONGEST_PIECE: u32 = 16 * 1024;
 /// What goes out next.
 enum Next {
     /// A part of a message of the row.
-    Part { lane: Lane, at: usize, offset: u32, len: u32, total: u32 },
+    Part { lane: Lane, at: usize, kind: u8, offset: u32, len: u32, total: u32 },
     /// This one never will: the peer takes none as large.
     TooLarge { lane: Lane, at: usize },
     /// Nothing, or there is no room for it.
@@ -133,7 +133,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         mail.resume_on(link, resumes);
         loop {
             match mail.next(line.room, bounded) {
-                Next::Part { lane, at, offset, len, total } => {
+                Next::Part { lane, at, kind, offset, len, total } => {
                     let number = mail.number(lane, at, total);
                     let end = offset + len;
                     let sending = mail.sending.of_mut(lane);
@@ -147,7 +147,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                     line.room = line.room.saturating_sub(len + Piece::OVERHEAD);
                     let whole = mail.out.body(lane, at);
                     let body = if len == total { whole } else { whole.part(offset as usize..end as usize) };
-                    let frame = Frame::Data(Piece { lane, number, offset, total, body });
+                    let frame = Frame::Data(Piece { lane, kind, number, offset, total, body });
                     perform(Action::Send { link, frame: &frame });
                 }
                 Next::TooLarge { lane, at } => {
@@ -287,7 +287,7 @@ impl<S: Storage> Mail<S> {
         for lane in Lane::ALL {
             let sending = self.sending.of(lane);
             let at = sending.at();
-            let Some(&Outgoing { len: total, .. }) = self.out.header(lane, at) else { continue };
+            let Some(&Outgoing { kind, len: total, .. }) = self.out.header(lane, at) else { continue };
             if at >= sending.numbered as usize && bounded {
                 if total > self.takes.message {
                     return Next::TooLarge { lane, at };
@@ -303,7 +303,7 @@ impl<S: Storage> Mail<S> {
             }
             let longest = self.takes.record.saturating_sub(Piece::OVERHEAD).min(LONGEST_PIECE);
             let len = left.min(longest).min(room.saturating_sub(Piece::OVERHEAD));
-            return Next::Part { lane, at, offset, len, total };
+            return Next::Part { lane, at, kind, offset, len, total };
         }
         Next::Nothing
     }
@@ -321,6 +321,7 @@ impl<S: Storage> Mail<S> {
 
 fn outgoing(message: &Message<'_>) -> Outgoing {
     Outgoing {
+        kind: message.kind,
         token: message.token,
         wants: message.wants,
         on_restart: message.on_restart,

@@ -16,7 +16,7 @@ use crate::machine::announcing::Announcing;
 use crate::machine::candidates::{Candidate, Candidates};
 use crate::machine::dialing::{Attempt, Budget, Redial};
 use crate::machine::link::{Link, Owes, Phase};
-use crate::machine::mail::{Greeting, Line, Mail, Receiving};
+use crate::machine::mail::{Given, Greeting, Line, Mail, Receiving};
 use crate::machine::peer::{Peer, Rank};
 use crate::machine::pulse::Pulse;
 use crate::message::Lane;
@@ -521,7 +521,8 @@ fn view_mail<S: Storage>(mail: &Mail<S>, names: &mut impl Names, row: &mut Row<'
         }
         for at in 0..given.len(lane) {
             // Serial numbers are names: what counts is whether it was handed out.
-            row.put(given.header(lane, at).map_or(NONE, |given| u64::from(given.len)));
+            let counts = |given: &Given| u64::from(given.kind) << 32 | u64::from(given.len);
+            row.put(given.header(lane, at).map_or(NONE, counts));
         }
     }
 }

@@ -171,8 +171,8 @@ impl<S: Storage, R: Rules> World<S, R> {
             },
             What::Announces { to, announcement, .. } => self.send_announcement(n, *to, *announcement),
             What::Delivers { peer, message } => {
-                let Delivered { lane, serial: _, body } = message.clone();
-                self.nodes[n].inbox.push(Received { from: *peer, lane, body });
+                let Delivered { lane, kind, serial: _, body } = message.clone();
+                self.nodes[n].inbox.push(Received { from: *peer, lane, kind, body });
             }
             What::Settles { peer, token, outcome } => {
                 self.nodes[n].settled.push((*peer, *token, *outcome));

@@ -73,7 +73,14 @@ impl Ledger {
     ) -> bool {
         let token = self.tokens.len() as u64;
         let body = Body::from(content(token, len));
-        let message = Message { lane, token, wants: Wants::Receipt, on_restart: OnRestart::Report, body };
+        let message = Message {
+            lane,
+            kind: kind(token),
+            token,
+            wants: Wants::Receipt,
+            on_restart: OnRestart::Report,
+            body,
+        };
         if !matches!(world.post(from, to, message), Answer::Sent { queued: 1, .. }) {
             return false;
         }
@@ -97,7 +104,9 @@ impl Ledger {
                 };
                 let row = self.rows.entry((*from, *to, message.lane)).or_default();
                 let last = row.iter().rposition(|entry| entry.fate == Fate::Arrived).map_or(0, |at| at + 1);
-                let is_it = |entry: &Entry| *message.body == *content(entry.token, entry.len);
+                let is_it = |entry: &Entry| {
+                    message.kind == kind(entry.token) && *message.body == *content(entry.token, entry.len)
+                };
                 let Some(at) = row.iter().skip(last).position(is_it).map(|ahead| last + ahead) else {
                     let again = row.iter().take(last).any(is_it);
                     let what = if again { "again, or late" } else { "that nobody sent" };
@@ -164,6 +173,12 @@ impl Ledger {
     pub fn reported(&self) -> usize {
         self.rows.values().flatten().filter(|entry| entry.fate == Fate::Reported).count()
     }
+}
+
+/// What a message is marked as: the low byte of its number.
+fn kind(token: u64) -> u8 {
+    let [low, ..] = token.to_le_bytes();
+    low
 }
 
 /// The bytes of a message: those of its number first, so that no two of eight bytes or more are alike.

@@ -111,9 +111,9 @@ impl What {
             Action::Send { link, frame } => Self::Sends { link, frame: frame.clone().into_owned() },
             Action::Close { link, reason } => Self::Closes { link, reason },
             Action::Announce { to, announcement, cause } => Self::Announces { to, announcement, cause },
-            Action::Deliver { peer, message: Delivery { lane, serial, body } } => {
+            Action::Deliver { peer, message: Delivery { lane, kind, serial, body } } => {
                 let body = body.clone().into_owned();
-                Self::Delivers { peer, message: Delivered { lane, serial, body } }
+                Self::Delivers { peer, message: Delivered { lane, kind, serial, body } }
             }
             Action::Settled { peer, token, outcome } => Self::Settles { peer, token, outcome },
             Action::Roomy { peer } => Self::Roomy { peer },
@@ -157,7 +157,8 @@ impl fmt::Display for Happening {
                 write!(f, "> announce {:?} to {to:?}: {cause:?}", announcement.kind)
             }
             What::Delivers { peer, message } => {
-                write!(f, "> from {peer:?} {:?} {}: {:?}", message.lane, message.serial, message.body)
+                let Delivered { lane, kind, serial, body } = message;
+                write!(f, "> from {peer:?} {lane:?} {serial} of kind {kind}: {body:?}")
             }
             What::Settles { peer, token, outcome } => write!(f, "> to {peer:?} {token}: {outcome}"),
             What::Roomy { peer } => write!(f, "> room for {peer:?}"),

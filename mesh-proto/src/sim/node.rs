@@ -118,6 +118,8 @@ pub struct Received {
     pub from: NodeId,
     /// On which lane.
     pub lane: Lane,
+    /// What its sender marked it as.
+    pub kind: u8,
     /// What it says.
     pub body: Body<'static>,
 }

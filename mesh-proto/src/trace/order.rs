@@ -77,6 +77,8 @@ pub enum Order {
 pub struct Delivered {
     /// On which lane.
     pub lane: Lane,
+    /// What its sender marked it as.
+    pub kind: u8,
     /// Its name for [`Event::Took`](crate::Event::Took).
     pub serial: u64,
     /// What it says.
@@ -96,8 +98,9 @@ impl Order {
             Self::Announce { to, announcement, cause } => {
                 Action::Announce { to: *to, announcement: *announcement, cause: *cause }
             }
-            Self::Deliver { peer, message: Delivered { lane, serial, body } } => {
-                Action::Deliver { peer: *peer, message: Delivery { lane: *lane, serial: *serial, body } }
+            Self::Deliver { peer, message: Delivered { lane, kind, serial, body } } => {
+                let message = Delivery { lane: *lane, kind: *kind, serial: *serial, body };
+                Action::Deliver { peer: *peer, message }
             }
             Self::Settled { peer, token, outcome } => {
                 Action::Settled { peer: *peer, token: *token, outcome: *outcome }
@@ -114,9 +117,9 @@ impl From<Action<'_>> for Order {
             Action::Send { link, frame } => Self::Send { link, frame: frame.clone().into_owned() },
             Action::Close { link, reason } => Self::Close { link, reason },
             Action::Announce { to, announcement, cause } => Self::Announce { to, announcement, cause },
-            Action::Deliver { peer, message: Delivery { lane, serial, body } } => {
+            Action::Deliver { peer, message: Delivery { lane, kind, serial, body } } => {
                 let body = body.clone().into_owned();
-                Self::Deliver { peer, message: Delivered { lane, serial, body } }
+                Self::Deliver { peer, message: Delivered { lane, kind, serial, body } }
             }
             Action::Settled { peer, token, outcome } => Self::Settled { peer, token, outcome },
             Action::Roomy { peer } => Self::Roomy { peer },
@@ -149,7 +152,7 @@ mod tests {
             Action::Announce { to: Audience::One(route.address), announcement, cause: Cause::Answer },
             Action::Deliver {
                 peer: NodeId::new([4; 32]),
-                message: Delivery { lane: Lane::Urgent, serial: 9, body: &Body::from(&[0; 3]) },
+                message: Delivery { lane: Lane::Urgent, kind: 3, serial: 9, body: &Body::from(&[0; 3]) },
             },
             Action::Settled { peer: NodeId::new([4; 32]), token: 7, outcome: Outcome::NoRoom },
             Action::Roomy { peer: NodeId::new([4; 32]) },

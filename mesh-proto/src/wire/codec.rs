@@ -156,8 +156,8 @@ impl<'r> Frames<'r> {
     fn data(&self, body: Range<usize>) -> Result<Piece<'r>, Malformed> {
         let end = body.end;
         let (lane, head, length) = piece(self.record.get(body).unwrap_or_default())?;
-        let PieceHead { number, offset, total, .. } = head;
-        Ok(Piece { lane, number, offset, total, body: self.record.part(end - length..end) })
+        let PieceHead { kind, number, offset, total, .. } = head;
+        Ok(Piece { lane, kind, number, offset, total, body: self.record.part(end - length..end) })
     }
 }
 
@@ -330,13 +330,14 @@ struct NonceBody {
 #[derive(Deserialize)]
 struct PieceHead {
     lane: u8,
+    kind: u8,
     number: u64,
     offset: u32,
     total: u32,
 }
 
 const _: () =
-    assert!(2 + 1 + 1 + 10 + 5 + 5 <= Piece::OVERHEAD, "the machine leaves enough room before a piece");
+    assert!(2 + 1 + 1 + 1 + 10 + 5 + 5 <= Piece::OVERHEAD, "the machine leaves enough room before a piece");
 
 impl PieceHead {
     const fn of(piece: &Piece<'_>) -> Self {
@@ -344,14 +345,14 @@ impl PieceHead {
             Lane::Ordinary => 0,
             Lane::Urgent => 1,
         };
-        Self { lane, number: piece.number, offset: piece.offset, total: piece.total }
+        Self { lane, kind: piece.kind, number: piece.number, offset: piece.offset, total: piece.total }
     }
 
     /// As serde would write it, and sooner.
     fn write<'r>(&self, room: &'r mut [u8]) -> Option<&'r mut [u8]> {
-        let Self { lane, number, offset, total } = *self;
-        let (place, rest) = room.split_first_mut()?;
-        *place = lane;
+        let Self { lane, kind, number, offset, total } = *self;
+        let (places, rest) = room.split_first_chunk_mut()?;
+        *places = [lane, kind];
         let rest = varint::put(rest, number)?;
         let rest = varint::put(rest, u64::from(offset))?;
         varint::put(rest, u64::from(total))

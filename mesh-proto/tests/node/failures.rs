@@ -162,7 +162,7 @@ fn o38_a_forged_goodbye_ends_nothing() {
 #[test]
 fn m24_nothing_is_read_before_admission() {
     let body = b"boo".into();
-    let piece = Piece { lane: Lane::Ordinary, number: 0, offset: 0, total: 3, body };
+    let piece = Piece { lane: Lane::Ordinary, kind: 0, number: 0, offset: 0, total: 3, body };
     for first in [Frame::Data(piece), Frame::Close(Reason::Left), Frame::Ping { nonce: 1 }] {
         let mut world = up([open(1), open(2)]);
         let rogue = Rogue::dials(&mut world, 1, 7, host(1), &first);

@@ -127,6 +127,7 @@ fn body(dice: &mut impl Dice) -> Body<'static> {
 fn message(dice: &mut impl Dice) -> Message<'static> {
     Message {
         lane: lane(dice),
+        kind: dice.pick(&[0, 0, 1]),
         token: dice.below(5),
         wants: dice.pick(&[Wants::Nothing, Wants::Report, Wants::Receipt]),
         on_restart: dice.pick(&[OnRestart::Report, OnRestart::SendAgain]),
@@ -150,7 +151,14 @@ fn frame(dice: &mut impl Dice) -> Frame<'static> {
             let (body, number) = (body(dice), dice.below(3));
             let offset = dice.pick(&[0, 0, 0, 1, 7]);
             let total = dice.pick(&[body.len() as u32, body.len() as u32 + offset, 8]);
-            Frame::Data(Piece { lane: lane(dice), number, offset, total, body })
+            Frame::Data(Piece {
+                lane: lane(dice),
+                kind: dice.pick(&[0, 0, 0, 1]),
+                number,
+                offset,
+                total,
+                body,
+            })
         }
         _ => Frame::Close(reason(dice)),
     }

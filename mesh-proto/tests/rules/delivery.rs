@@ -22,11 +22,15 @@ fn plain(len: usize) -> Message<'static> {
 }
 
 fn piece(number: u64, offset: u32, len: usize, total: u32) -> Frame<'static> {
-    Frame::Data(Piece { lane: Lane::Ordinary, number, offset, total, body: body(len) })
+    piece_of_kind(0, number, offset, len, total)
+}
+
+fn piece_of_kind(kind: u8, number: u64, offset: u32, len: usize, total: u32) -> Frame<'static> {
+    Frame::Data(Piece { lane: Lane::Ordinary, kind, number, offset, total, body: body(len) })
 }
 
 fn urgent(number: u64, len: usize) -> Frame<'static> {
-    Frame::Data(Piece { lane: Lane::Urgent, number, offset: 0, total: len as u32, body: body(len) })
+    Frame::Data(Piece { lane: Lane::Urgent, kind: 0, number, offset: 0, total: len as u32, body: body(len) })
 }
 
 /// What is sent on a link, less anything but data and marks.
@@ -102,7 +106,7 @@ on_both! {
         let link = node.up(HIGHER);
         let orders = node.frame(link, piece(0, 0, 5, 5));
         let told = Order::Send(link, own(at(1, 0), 1));
-        assert_eq!(orders, [Order::Deliver(HIGHER, Lane::Ordinary, BYTES[..5].to_vec()), told.clone()]);
+        assert_eq!(orders, [Order::Deliver(HIGHER, Lane::Ordinary, 0, BYTES[..5].to_vec()), told.clone()]);
         assert_eq!(node.frame(link, piece(0, 0, 5, 5)), [told], "old: ignored, and answered with the marks");
         assert_eq!(node.mesh.stats().duplicates, 1);
     }
@@ -112,7 +116,7 @@ on_both! {
         let link = node.up(HIGHER);
         let frames: Vec<_> = (0..4).map(|number| piece(number, 0, 3, 3)).collect();
         let orders = node.tell(Event::Frames { link, frames: frames.as_slice().into() });
-        let came = Order::Deliver(HIGHER, Lane::Ordinary, BYTES[..3].to_vec());
+        let came = Order::Deliver(HIGHER, Lane::Ordinary, 0, BYTES[..3].to_vec());
         assert_eq!(orders, [came.clone(), came.clone(), came.clone(), came, Order::Send(link, own(at(4, 0), 4))]);
     }
 
@@ -155,10 +159,51 @@ on_both! {
         assert_eq!(
             node.frame(link, piece(0, 160, 90, 250)),
             [
-                Order::Deliver(HIGHER, Lane::Ordinary, BYTES[..250].to_vec()),
+                Order::Deliver(HIGHER, Lane::Ordinary, 0, BYTES[..250].to_vec()),
                 Order::Send(link, own(at(1, 0), 1)),
             ]
         );
+    }
+
+    fn r14_the_kind_of_a_message_stands_in_each_of_its_pieces<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(HIGHER, run(1, 1));
+        assert_eq!(node.send(HIGHER, &[plain(100).of_kind(255), plain(0).of_kind(1), plain(5)]), []);
+        assert_eq!(node.room(link, 92), [Order::Send(link, piece_of_kind(255, 0, 0, 60, 100))]);
+        let rest = [
+            Order::Send(link, piece_of_kind(255, 0, 60, 40, 100)),
+            Order::Send(link, piece_of_kind(1, 1, 0, 0, 0)),
+            Order::Send(link, piece(2, 0, 5, 5)),
+        ];
+        assert_eq!(node.room(link, 1000), rest);
+        node.tell(Event::Closed { link, error: mesh_proto::SystemError::Reset });
+        let (_, orders) = node.again(HIGHER, marks(at(0, 0), 0));
+        let frames: Vec<_> = sent(&orders).into_iter().map(|(_, frame)| frame).collect();
+        assert_eq!(frames, [
+            piece_of_kind(255, 0, 0, 100, 100), piece_of_kind(1, 1, 0, 0, 0), piece(2, 0, 5, 5),
+        ]);
+    }
+
+    fn r13_the_kind_of_a_message_comes_with_it<S>() {
+        let mut node = Node::<S>::new();
+        let link = node.up(HIGHER);
+        let orders = node.frame(link, piece_of_kind(255, 0, 0, 5, 5));
+        assert_eq!(orders[0], Order::Deliver(HIGHER, Lane::Ordinary, 255, BYTES[..5].to_vec()));
+        assert_eq!(node.frame(link, piece_of_kind(7, 1, 0, 100, 250)), [Order::Send(link, own(at(1, 100), 1))]);
+        let orders = node.frame(link, piece_of_kind(7, 1, 100, 150, 250));
+        assert_eq!(orders[0], Order::Deliver(HIGHER, Lane::Ordinary, 7, BYTES[..250].to_vec()));
+        let orders = node.frame(link, piece(2, 0, 0, 0));
+        assert_eq!(orders[0], Order::Deliver(HIGHER, Lane::Ordinary, 0, Vec::new()));
+    }
+
+    fn r13_pieces_of_one_message_agree_on_what_it_is<S>() {
+        for frame in [piece_of_kind(8, 0, 100, 150, 250), piece_of_kind(7, 0, 100, 140, 240)] {
+            let mut node = Node::<S>::new();
+            let link = node.up(HIGHER);
+            node.frame(link, piece_of_kind(7, 0, 0, 100, 250));
+            let close = Order::Send(link, Frame::Close(Reason::ProtocolError));
+            assert_eq!(node.frame(link, frame)[..2], [close, Order::Close(link, Reason::ProtocolError)]);
+        }
     }
 
     fn r14_an_empty_message_is_one<S>() {
@@ -166,7 +211,7 @@ on_both! {
         let link = node.up(HIGHER);
         assert_eq!(node.send(HIGHER, &[plain(0)]), [Order::Send(link, piece(0, 0, 0, 0))]);
         let orders = node.frame(link, piece(0, 0, 0, 0));
-        assert_eq!(orders[0], Order::Deliver(HIGHER, Lane::Ordinary, Vec::new()));
+        assert_eq!(orders[0], Order::Deliver(HIGHER, Lane::Ordinary, 0, Vec::new()));
     }
 
     fn r13_urgent_overtakes_and_has_its_own_numbers<S>() {
@@ -178,9 +223,9 @@ on_both! {
             (link, urgent(0, 3)), (link, urgent(1, 4)), (link, piece(0, 0, 9, 9)), (link, piece(1, 0, 8, 8)),
         ]);
         let orders = node.frame(link, urgent(0, 3));
-        assert_eq!(orders[0], Order::Deliver(HIGHER, Lane::Urgent, BYTES[..3].to_vec()));
+        assert_eq!(orders[0], Order::Deliver(HIGHER, Lane::Urgent, 0, BYTES[..3].to_vec()));
         let orders = node.frame(link, piece(0, 0, 9, 9));
-        assert_eq!(orders[0], Order::Deliver(HIGHER, Lane::Ordinary, BYTES[..9].to_vec()));
+        assert_eq!(orders[0], Order::Deliver(HIGHER, Lane::Ordinary, 0, BYTES[..9].to_vec()));
     }
 
     fn r13_data_waits_for_room_on_the_link<S>() {

@@ -22,7 +22,7 @@ pub(crate) enum Order {
     Send(LinkId, Frame<'static>),
     Close(LinkId, Reason),
     Announce(Audience, Announcement, Cause),
-    Deliver(NodeId, Lane, Vec<u8>),
+    Deliver(NodeId, Lane, u8, Vec<u8>),
     Settled(NodeId, u64, Outcome),
     Roomy(NodeId),
 }
@@ -149,7 +149,7 @@ impl<S: Storage> Node<S> {
                 Action::Close { link, reason } => Order::Close(link, reason),
                 Action::Announce { to, announcement, cause } => Order::Announce(to, announcement, cause),
                 Action::Deliver { peer, message } => {
-                    Order::Deliver(peer, message.lane, message.body.to_vec())
+                    Order::Deliver(peer, message.lane, message.kind, message.body.to_vec())
                 }
                 Action::Settled { peer, token, outcome } => Order::Settled(peer, token, outcome),
                 Action::Roomy { peer } => Order::Roomy(peer),

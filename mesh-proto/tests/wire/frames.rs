@@ -14,7 +14,8 @@ use crate::scene::{MARKS, REFUSED, bytes, hello, hex, welcome};
 fn golden() -> Vec<(Frame<'static>, &'static str)> {
     let loss =
         Loss { tag: LinkTag::new(0x0807_0605_0403_0201), reason: Reason::System(SystemError::Other(-2)) };
-    let piece = Piece { lane: Lane::Urgent, number: 300, offset: 7, total: 1696, body: Body::from(b"abcd") };
+    let piece =
+        Piece { lane: Lane::Urgent, kind: 9, number: 300, offset: 7, total: 1696, body: Body::from(b"abcd") };
     vec![
         (
             hello(),
@@ -37,7 +38,7 @@ fn golden() -> Vec<(Frame<'static>, &'static str)> {
         (Frame::Doubted, "0001 08"),
         (Frame::Cleared { birth: 300 }, "0003 09 ac02"),
         (Frame::Close(Reason::Superseded), "0003 0a 04 00"),
-        (Frame::Data(piece), "000b 0b 01 ac02 07 a00d 61 62 63 64"),
+        (Frame::Data(piece), "000c 0b 01 09 ac02 07 a00d 61 62 63 64"),
         (Frame::Marks(MARKS), "000c 0c ac02 04 ab02 01 00 01 f403 03"),
     ]
 }
@@ -199,7 +200,8 @@ fn the_largest_frame_has_room() {
 #[test]
 fn a_piece_is_not_copied_when_it_is_read() {
     let mut record = vec![0; 100];
-    let piece = |body| Frame::Data(Piece { lane: Lane::Ordinary, number: 1, offset: 0, total: 5, body });
+    let piece =
+        |body| Frame::Data(Piece { lane: Lane::Ordinary, kind: 0, number: 1, offset: 0, total: 5, body });
     let length = encode(&piece(Body::from(b"hello")), &mut record).expect("enough room");
     record.truncate(length);
     let behind = record[length - 5..].as_ptr();
@@ -213,9 +215,26 @@ fn a_piece_is_not_copied_when_it_is_read() {
 }
 
 #[test]
-fn before_a_piece_stands_no_more_than_the_machine_expects() {
+fn every_kind_of_message_takes_one_byte() {
     let piece =
-        Piece { lane: Lane::Urgent, number: u64::MAX, offset: u32::MAX, total: u32::MAX, body: Body::EMPTY };
+        |kind| Piece { lane: Lane::Urgent, kind, number: 300, offset: 7, total: 1696, body: Body::EMPTY };
+    for kind in 0..=u8::MAX {
+        let encoded = encoded(&Frame::Data(piece(kind)));
+        assert_eq!(encoded, [&[0, 8, 0x0b, 1, kind][..], &bytes("ac02 07 a00d")].concat());
+        assert_eq!(decoded(&encoded), [Ok(Frame::Data(piece(kind)))]);
+    }
+}
+
+#[test]
+fn before_a_piece_stands_no_more_than_the_machine_expects() {
+    let piece = Piece {
+        lane: Lane::Urgent,
+        kind: u8::MAX,
+        number: u64::MAX,
+        offset: u32::MAX,
+        total: u32::MAX,
+        body: Body::EMPTY,
+    };
     let length = encoded(&Frame::Data(piece)).len();
     assert!(length <= Piece::OVERHEAD as usize, "{length}");
 }
