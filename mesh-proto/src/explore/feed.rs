@@ -183,6 +183,7 @@ impl<R: Rules> World<R> {
         self.nodes[node].events += 1;
         let mesh = Arc::make_mut(&mut self.nodes[node].mesh);
         let mut orders = Vec::new();
+        let gaps = mesh.stats().gaps + mesh.stats().wakes;
         let turn = mesh.handle(now, event);
         let answer = turn.answer();
         let wait = turn.carry_out(|action| {
@@ -197,6 +198,11 @@ impl<R: Rules> World<R> {
             });
         });
         let holds = mesh.timers_hold();
+        if mesh.stats().gaps + mesh.stats().wakes != gaps {
+            // After a gap everybody is asked anew: what was asked before it is no evidence (R9).
+            let ends = self.streams.iter_mut().flat_map(|stream| &mut stream.ends);
+            ends.filter(|end| end.node == node).for_each(|end| end.asked.clear());
+        }
         self.nodes[node].due = match wait {
             Wait::Until(at) => Some(at.as_micros()),
             Wait::Forever => None,
