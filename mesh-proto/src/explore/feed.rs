@@ -39,6 +39,8 @@ pub(super) struct Doings {
     pub(super) closings: Vec<Closing>,
     /// Whether it has a new link.
     began: bool,
+    /// Whether it noticed a gap.
+    woke: bool,
 }
 
 /// How many names of links that are gone are tried again.
@@ -198,16 +200,12 @@ impl<R: Rules> World<R> {
             });
         });
         let holds = mesh.timers_hold();
-        if mesh.stats().gaps + mesh.stats().wakes != gaps {
-            // After a gap everybody is asked anew: what was asked before it is no evidence (R9).
-            let ends = self.streams.iter_mut().flat_map(|stream| &mut stream.ends);
-            ends.filter(|end| end.node == node).for_each(|end| end.asked.clear());
-        }
+        let woke = mesh.stats().gaps + mesh.stats().wakes != gaps;
         self.nodes[node].due = match wait {
             Wait::Until(at) => Some(at.as_micros()),
             Wait::Forever => None,
         };
-        let mut doings = Doings { began: answer.link().is_ok(), ..Doings::default() };
+        let mut doings = Doings { began: answer.link().is_ok(), woke, ..Doings::default() };
         let mut begun = Vec::new();
         for order in orders {
             log(format_args!("      {} {order}", letter(node)));
@@ -302,7 +300,7 @@ impl<R: Rules> World<R> {
         match frame {
             Frame::Ping { nonce } => {
                 here.newest = *nonce;
-                here.asked.push(Asked { nonce: *nonce, event, awake });
+                here.asked.push(Asked { nonce: *nonce, event, awake, anew: doings.woke });
             }
             Frame::Welcome(welcome) => {
                 here.admitted = Some(event);
