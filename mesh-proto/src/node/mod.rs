@@ -62,6 +62,30 @@
 //! the one reads, opens, and gives the frames to the node ([`Input::Frames`]); a task with the other takes what was
 //! ordered from the link's [`Backlog`], seals, writes, and says how much room there is ([`Input::Room`]). Only `handle` and
 //! the backlog need the lock.
+//!
+//! # A trace
+//!
+//! [`Node::record`] begins a trace of the machine in a node, at any time: it holds the machine as it is then, and from then
+//! on all that it is told, with what it orders. So [`trace::replay`](crate::trace::replay) goes through what happened
+//! again, without keys, streams or peers. [`trace`](crate::trace) says what is in it: no key, and no byte of a message. A
+//! sink that fails ends the trace and disturbs nothing else. A node without a trace pays one comparison for each event.
+//!
+//! ```
+//! use mesh_proto::node::*;
+//! use mesh_proto::{Heap, Incarnation, Instant, Now, Seed, Shipped, Wait};
+//! use mesh_proto::trace::{Through, replay};
+//!
+//! let door = Door::Open(mesh_proto::wire::Identity::new([1; 32]));
+//! let mut node: Node = Node::new(Settings::new(door, "example", Incarnation::new(1, 7), Seed::Number(1)))?;
+//! let (to, from) = std::sync::mpsc::channel(); // a file, in a real driver
+//! node.record(Through(move |bytes: &[u8]| to.send(bytes.to_vec())));
+//! let _until: Wait = node.handle(Now::single(Instant::START), Input::Tick).carry_out(|_| {});
+//! assert!(node.recording().is_some_and(Recording::is_recording));
+//! node.stop_recording();
+//! let trace: Vec<u8> = from.iter().flatten().collect();
+//! assert_eq!(replay::<Heap, Shipped>(&trace)?.events, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod admission;
 mod channels;
@@ -69,6 +93,7 @@ mod input;
 mod order;
 mod performing;
 mod reader;
+mod recording;
 mod rotation;
 mod settings;
 mod shaking;
@@ -85,6 +110,7 @@ use core::mem;
 pub use input::Input;
 pub use order::Order;
 pub use reader::Reader;
+pub use recording::{Recording, SinkError};
 pub use settings::{Door, Fresh, Halves, LetsIn, Settings, Verdict};
 pub use writer::{Backlog, MOST_UNWRITTEN, Writer};
 
@@ -116,6 +142,8 @@ pub struct Node<S: Storage = Heap> {
     now: Now,
     /// Room for what is opened here.
     frames: Vec<Frame<'static>>,
+    /// The trace, if one was begun.
+    recording: Option<Recording>,
 }
 
 impl<S: Storage> Node<S> {
@@ -149,7 +177,7 @@ impl<S: Storage> Node<S> {
             record: limits.record,
             most_in_question: usize::try_from(limits.half_open / 4).unwrap_or(usize::MAX).max(1),
         };
-        Ok(Self { mesh, rest, now: Now::default(), frames: Vec::new() })
+        Ok(Self { mesh, rest, now: Now::default(), frames: Vec::new(), recording: None })
     }
 
     /// The machine, to look at: news, explanations, counts.
@@ -205,8 +233,9 @@ impl<S: Storage> NodeTurn<'_, S> {
         let Self { node, .. } = self;
         loop {
             node.rest.hand_out(&mut perform);
-            let (mesh, rest) = (&mut node.mesh, &mut node.rest);
-            let wait = Turn::new(mesh, Answer::Done).carry_out(|action| rest.perform(&action, &mut perform));
+            let Node { mesh, rest, recording, .. } = &mut *node;
+            let turn = Turn::new(mesh, Answer::Done);
+            let wait = recording::carry_out(recording, turn, |action| rest.perform(&action, &mut perform));
             rest.hand_out(&mut perform);
             let later = mem::take(&mut rest.later);
             if later.is_empty() {
@@ -217,7 +246,7 @@ impl<S: Storage> NodeTurn<'_, S> {
                     Later::Failed(link, reason) => Event::Failed { link, reason },
                     Later::Up(link) => Event::Room { link, bytes: MOST_UNWRITTEN },
                 };
-                let Answer::Done = mesh.handle(node.now, event).answer() else { continue };
+                node.tell(event);
             }
         }
     }

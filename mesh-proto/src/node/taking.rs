@@ -58,11 +58,6 @@ impl<S: Storage> Node<S> {
         Answer::Done
     }
 
-    /// Tells the machine, and leaves what it orders to the turn.
-    fn tell(&mut self, event: Event<'_>) -> Answer {
-        self.mesh.handle(self.now, event).answer()
-    }
-
     fn fail(&mut self, link: LinkId, reason: Reason) {
         self.tell(Event::Failed { link, reason });
     }

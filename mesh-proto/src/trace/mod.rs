@@ -42,7 +42,8 @@
 //! ```
 //!
 //! Every event must go through the recorder, or the replay tells a difference at the first one that misses it. A driver
-//! that records only sometimes holds a recorder that is [`Recorder::off`].
+//! that records only sometimes holds a recorder that is [`Recorder::off`]. A whole node (feature `noise`) has one within
+//! (`Node::record`).
 //!
 //! Where the bytes go is a [`Sink`]: a list in memory, or through a closure ([`Through`]) a file or a serial line. The
 //! machine is never disturbed by it: when a sink fails, the trace ends and [`Recorder::stopped`] says so.
@@ -57,9 +58,9 @@
 //!
 //! # What is in it
 //!
-//! Ids and addresses of nodes are in a trace. Keys are not: the machine holds none. Of a message a trace holds the
-//! length, not the bytes, for nothing else about it changes what the machine does. A replay delivers messages that are
-//! all zero.
+//! Ids and addresses of nodes are in a trace. Keys are not: the machine holds none. Of the body of a message a trace holds
+//! the length, not the bytes, for nothing else about it changes what the machine does. A replay delivers messages that
+//! are all zero.
 //!
 //! # The format
 //!

@@ -54,6 +54,19 @@ impl<K: Sink + ?Sized> Sink for &mut K {
 }
 
 #[cfg(feature = "alloc")]
+impl<K: Sink + ?Sized> Sink for alloc::boxed::Box<K> {
+    type Error = K::Error;
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), K::Error> {
+        (**self).write(bytes)
+    }
+
+    fn begin(&mut self) -> Result<(), K::Error> {
+        (**self).begin()
+    }
+}
+
+#[cfg(feature = "alloc")]
 impl Sink for alloc::vec::Vec<u8> {
     type Error = alloc::collections::TryReserveError;
 
@@ -111,6 +124,8 @@ pub struct Recorder<K: Sink> {
     segment: Option<(u64, u64)>,
     /// The next segment goes on from the state that this one ends with.
     continues: bool,
+    /// The answer to the last event, as long as nothing was carried out since.
+    open: Option<Answer>,
     /// The orders of a turn are being carried out.
     carrying: bool,
 }
@@ -139,13 +154,17 @@ impl<K: Sink> Recorder<K> {
     /// A recorder that writes to `sink`. The first segment begins with the first event.
     #[must_use]
     pub const fn new(sink: K) -> Self {
-        Self { sink: Some(sink), stopped: None, events: 0, segment: None, continues: false, carrying: false }
+        Self::to(Some(sink))
     }
 
     /// A recorder that writes nothing, for a driver that records only sometimes.
     #[must_use]
     pub const fn off() -> Self {
-        Self { sink: None, stopped: None, events: 0, segment: None, continues: false, carrying: false }
+        Self::to(None)
+    }
+
+    const fn to(sink: Option<K>) -> Self {
+        Self { sink, stopped: None, events: 0, segment: None, continues: false, open: None, carrying: false }
     }
 
     /// Has the machine take one event in, and writes it down. In place of [`Mesh::handle`].
@@ -162,7 +181,29 @@ impl<K: Sink> Recorder<K> {
             self.write(Kind::Event, &(now, &event));
         }
         self.events = self.events.saturating_add(1);
-        Traced { turn: mesh.handle(now, event), recorder: self }
+        let turn = mesh.handle(now, event);
+        self.open = Some(turn.answer());
+        Traced { turn, recorder: self }
+    }
+
+    /// Carries out what is pending of all events so far. In the trace it is the last of them that it came of: a replay
+    /// drops the turns of the others too.
+    pub(crate) fn carry_out<S: Storage, R: Rules>(
+        &mut self,
+        turn: Turn<'_, S, R>,
+        mut perform: impl FnMut(Action<'_>),
+    ) -> Wait {
+        // Without an event since the last end there is nothing to hand out, but for what a turn left that did not get to
+        // its end, or what was pending before the trace began. A segment begins behind either.
+        let Some(answer) = self.open.take() else { return turn.carry_out(perform) };
+        self.carrying = true;
+        let wait = turn.carry_out(|action| {
+            self.write(Kind::Action, &action);
+            perform(action);
+        });
+        self.carrying = false;
+        self.write(Kind::End, &(answer, wait));
+        wait
     }
 
     /// Begins a segment with the next event, however short this one is.
@@ -253,17 +294,9 @@ impl<S: Storage, R: Rules, K: Sink> Traced<'_, S, R, K> {
     }
 
     /// Hands out every pending order and gives the time to wait until: [`Turn::carry_out`].
-    pub fn carry_out(self, mut perform: impl FnMut(Action<'_>)) -> Wait {
+    pub fn carry_out(self, perform: impl FnMut(Action<'_>)) -> Wait {
         let Self { turn, recorder } = self;
-        let answer = turn.answer();
-        recorder.carrying = true;
-        let wait = turn.carry_out(|action| {
-            recorder.write(Kind::Action, &action);
-            perform(action);
-        });
-        recorder.carrying = false;
-        recorder.write(Kind::End, &(answer, wait));
-        wait
+        recorder.carry_out(turn, perform)
     }
 }
 

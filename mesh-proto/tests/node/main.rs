@@ -6,5 +6,6 @@ mod admission;
 mod anything;
 mod beacons;
 mod failures;
+mod recording;
 mod sessions;
 mod world;
