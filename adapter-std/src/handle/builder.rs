@@ -8,7 +8,7 @@ use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use mesh_proto::node::{Door, Halves, LetsIn, Node, Settings};
+use mesh_proto::node::{Door, Halves, LetsIn, Node, Settings, SinkError};
 use mesh_proto::trace::Sink;
 use mesh_proto::wire::{Identity, MeshSecret, MeshSecrets, Ports};
 use mesh_proto::{Config, ConfigError, Incarnation, Limits, NodeId, Seed, Taken, Unable};
@@ -230,10 +230,14 @@ impl<D: Driver> Builder<D> {
         Self { seed: Some(seed), ..self }
     }
 
-    /// Writes down everything that the machine is told, to be replayed.
+    /// Writes down everything that the machine is told, to be [replayed](mesh_proto::trace::replay). A sink that fails ends
+    /// the trace, and disturbs nothing else.
     #[must_use]
-    pub fn trace(self, sink: impl Sink<Error: Send> + Send + 'static) -> Self {
-        Self { trace: Some(Box::new(move |node| drop((node, sink)))), ..self }
+    pub fn trace<K>(self, sink: K) -> Self
+    where
+        K: Sink<Error: Into<SinkError>> + Send + 'static,
+    {
+        Self { trace: Some(Box::new(move |node| node.record(sink))), ..self }
     }
 
     /// Starts the node.

@@ -276,7 +276,14 @@ fn pieces(message: &[u8]) -> impl Iterator<Item = Frame<'_>> {
     let total = u32::try_from(message.len()).expect("small");
     let most = MAX_PLAIN - Piece::OVERHEAD as usize;
     message.chunks(most).zip((0..).step_by(most)).map(move |(body, offset)| {
-        Frame::Data(Piece { lane: Lane::Ordinary, number: 70_000, offset, total, body: Body::from(body) })
+        Frame::Data(Piece {
+            lane: Lane::Ordinary,
+            kind: 0,
+            number: 70_000,
+            offset,
+            total,
+            body: Body::from(body),
+        })
     })
 }
 

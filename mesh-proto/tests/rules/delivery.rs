@@ -169,8 +169,7 @@ on_both! {
         let mut node = Node::<S>::new();
         let (link, _) = node.accepted(HIGHER, run(1, 1));
         assert_eq!(node.send(HIGHER, &[plain(100).of_kind(255), plain(0).of_kind(1), plain(5)]), []);
-        let first = Order::Send(link, piece_of_kind(255, 0, 0, 60, 100));
-        assert_eq!(node.room(link, 92), [first.clone()]);
+        assert_eq!(node.room(link, 92), [Order::Send(link, piece_of_kind(255, 0, 0, 60, 100))]);
         let rest = [
             Order::Send(link, piece_of_kind(255, 0, 60, 40, 100)),
             Order::Send(link, piece_of_kind(1, 1, 0, 0, 0)),

@@ -46,7 +46,7 @@ impl Input {
 
 /// Says that the program is to leave. Who does not hear it any more is leaving.
 pub(super) fn stop(stopper: &Sender<()>) {
-    drop(stopper.try_send(()));
+    stopper.try_send(()).ok();
 }
 
 /// Reads to the end of the input, or until nobody wants more.
