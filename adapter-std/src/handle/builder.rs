@@ -276,6 +276,8 @@ impl<D: Driver> Builder<D> {
         node.listens_on(ports(&listens));
         let hub = Hub::new(node, self.driver.time(), self.admits);
         let mesh = Mesh::new(hub.clone(), listens, file);
+        let watched = Watched { group: self.group, ..Watched::default() };
+        hub.watch_surroundings(watched, Clock::new()).map_err(StartError::System)?;
         for contact in self.contacts {
             match mesh.keep(contact) {
                 Ok(()) => {}
@@ -283,8 +285,6 @@ impl<D: Driver> Builder<D> {
                 Err(error) => return Err(StartError::Keep(error)),
             }
         }
-        let watched = Watched { group: self.group, ..Watched::default() };
-        hub.watch_surroundings(watched, Clock::new()).map_err(StartError::System)?;
         self.driver.drive(Started { mesh, hub, listeners, detect_within }).map_err(StartError::System)
     }
 }

@@ -20,8 +20,8 @@ pub struct Happened {
     pub missed: u64,
 }
 
-/// Every happening from the start of the reader on; the end once the node has ended. The newest 1,024 wait for a reader that
-/// lags. Dropping a wait loses nothing.
+/// Every happening from the start of the reader on, or from the start of the node on; the end once the node has ended. The
+/// newest 1,024 wait for a reader that lags. Dropping a wait loses nothing.
 #[derive(Debug)]
 pub struct Happenings {
     mesh: Mesh,
@@ -32,6 +32,10 @@ impl Happenings {
     pub(super) fn new(mesh: Mesh) -> Self {
         let next = mesh.hub().with(|state| state.log().next());
         Self { mesh, next }
+    }
+
+    pub(super) const fn from_the_start(mesh: Mesh) -> Self {
+        Self { mesh, next: 0 }
     }
 
     /// The next one; `None` once the node has ended.

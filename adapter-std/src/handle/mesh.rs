@@ -229,6 +229,12 @@ impl Mesh {
         Happenings::new(self.clone())
     }
 
+    /// The same from the start of the node on: what has happened before this is asked is told first, as far as it is kept.
+    #[must_use]
+    pub fn happenings_from_the_start(&self) -> Happenings {
+        Happenings::from_the_start(self.clone())
+    }
+
     /// Why the link that carries the session with this peer was chosen, and what became of the others.
     #[must_use]
     pub fn explain(&self, peer: NodeId) -> Option<Explanation> {

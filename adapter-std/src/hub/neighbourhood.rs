@@ -19,8 +19,9 @@ pub(super) struct Datagram {
 }
 
 impl Hub {
-    /// Watches the surroundings from now on, on a thread of its own.
+    /// Watches the surroundings from now on, on a thread of its own. What is announced before this is heard by nobody.
     pub(crate) fn watch_surroundings(&self, watched: Watched, clock: Clock) -> std::io::Result<()> {
+        self.with(|state| state.rest().announces = watched.group.is_some());
         let weak = Arc::downgrade(&self.0);
         let surroundings = Surroundings::watch(watched, clock, move |sign| {
             if let Some(inner) = weak.upgrade() {

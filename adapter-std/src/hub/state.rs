@@ -8,7 +8,9 @@ use core::time::Duration;
 use std::time::SystemTime;
 
 use mesh_proto::node::{Input, Node, Order};
-use mesh_proto::{Answer, Cursor, LinkId, Message, NodeId, Now, Outcome, Route, Standing, Unable, Wait};
+use mesh_proto::{
+    Answer, Cursor, Instant, LinkId, Message, NodeId, Now, Outcome, Route, Standing, Unable, Wait,
+};
 
 use super::halves::{Over, Signal};
 use super::happenings::{Happening, Log, Paused};
@@ -48,6 +50,8 @@ pub(super) struct Rest {
     pub(super) datagrams: Vec<Datagram>,
     pub(super) asked: Vec<NodeId>,
     pub(super) wakes: Wakes,
+    /// Whether somebody may hear what the node announces.
+    pub(super) announces: bool,
     driver: Driver,
     watchers: Vec<Waker>,
     /// Peers to which it is not known any more how much can be sent.
@@ -73,7 +77,9 @@ struct Driver {
 
 impl Default for Driver {
     fn default() -> Self {
-        Self { waits: None, machine: Wait::Forever, soon: Wait::Forever, sleeps: Wait::Forever, nudged: true }
+        // The machine has something to do at the start, and says until when it can be left alone once it is told something.
+        let machine = Wait::Until(Instant::START);
+        Self { waits: None, machine, soon: Wait::Forever, sleeps: Wait::Forever, nudged: true }
     }
 }
 
@@ -378,6 +384,7 @@ impl Rest {
                 }
                 self.dials.retain(|(dialed, _)| *dialed != link);
             }
+            Order::Announce { .. } if !self.announces => {}
             Order::Announce { to, cause, datagram, .. } => {
                 self.datagrams.push(Datagram { to, bytes: datagram.to_vec() });
                 self.note(Happening::Announced(cause));

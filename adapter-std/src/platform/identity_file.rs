@@ -14,6 +14,7 @@ use std::path::Path;
 
 pub use error::{IdentityFileError, IdentityFileProblem};
 
+use mesh_proto::NodeId;
 use mesh_proto::wire::Identity;
 
 use content::Content;
@@ -48,6 +49,19 @@ impl IdentityFile {
         place::replace(&path, &content.text()).map_err(wrong)?;
         let Content { identity, start } = content;
         Ok(Self { identity, start, _lock: lock })
+    }
+
+    /// Whose file this is, or `None` if there is none. It is only read: no start is counted, and whoever holds it keeps it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file, and what to do about it.
+    pub fn whose(path: &Path) -> Result<Option<NodeId>, IdentityFileError> {
+        let path = place::resolved(path);
+        place::read(&path)
+            .and_then(|bytes| bytes.map(|bytes| Content::parse(&bytes)).transpose())
+            .map(|content| content.map(|content| content.identity.id()))
+            .map_err(|problem| IdentityFileError::new(path, problem))
     }
 
     /// The identity.

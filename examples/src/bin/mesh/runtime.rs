@@ -1,0 +1,55 @@
+//! The one place that knows which runtimes there are.
+
+use std::io;
+
+use adapter_std::handle::{Builder, Driver, Mesh, StartError};
+use adapter_tokio::Tokio;
+use clap::ValueEnum;
+use serde::Deserialize;
+
+/// What drives the nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Runtime {
+    /// Tokio, on as many threads as there are cores.
+    #[default]
+    Tokio,
+}
+
+impl Runtime {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Tokio => "tokio",
+        }
+    }
+
+    /// Gets it going.
+    pub(crate) fn begin(self) -> io::Result<Engine> {
+        Ok(match self {
+            Self::Tokio => Engine::Tokio(tokio::runtime::Builder::new_multi_thread().enable_all().build()?),
+        })
+    }
+}
+
+/// A runtime that goes. Its nodes end with it.
+#[derive(Debug)]
+pub(crate) enum Engine {
+    Tokio(tokio::runtime::Runtime),
+}
+
+impl Engine {
+    /// Starts a node on it.
+    pub(crate) fn start(&self, setup: impl Setup) -> Result<Mesh, StartError> {
+        match self {
+            Self::Tokio(runtime) => {
+                let _entered = runtime.enter();
+                setup.set_up(Builder::new(Tokio::new())).start()
+            }
+        }
+    }
+}
+
+/// Says what a node is to be, whatever drives it.
+pub(crate) trait Setup {
+    fn set_up<D: Driver>(self, builder: Builder<D>) -> Builder<D>;
+}
