@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Incarnation, LinkId, NodeId};
+use crate::machine::mail::Mail;
 use crate::machine::{Mesh, Peer};
-use crate::message::Window;
+use crate::message::{Lane, Window};
 use crate::reason::Reason;
 use crate::rules::{Clause, Rules};
 use crate::storage::{Index, Slot, Storage};
@@ -132,6 +133,16 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     pub fn unacknowledged(&self, id: &NodeId) -> Option<Window> {
         let slot = self.find(id)?;
         Some(self.mail.get(slot).map_or_else(Window::default, |mail| mail.kept))
+    }
+
+    /// How much fits on the ordinary lane to this peer now; `None` if it is not known.
+    #[must_use]
+    pub fn room_to(&self, id: &NodeId) -> Option<Window> {
+        let slot = self.find(id)?;
+        let takes = self.takes();
+        let mut there = self.mail.get(slot).map_or_else(Window::default, |mail| mail.kept);
+        there.messages = there.messages.saturating_add(self.mail.get(slot).map_or(0, Mail::notes));
+        Some(takes.window.for_lane(Lane::Ordinary, takes.message).less(there))
     }
 
     /// Who is at the other end of a link, once that is proven; or who should be, of a dial.

@@ -10,7 +10,7 @@ use mesh_proto::{Answer, Explanation, NodeId, PeerView, Route, Routes, Stats, Un
 
 use super::contact::{Contact, Place};
 use super::leaving::{Leaving, collect};
-use super::sending::{poll_send, sent};
+use super::sending::Sending;
 use super::{Happenings, Left, Message, Messages, PeerSink, Receipt, SendError, Watch};
 use crate::hub::{Hub, Undelivered};
 use crate::platform::identity_file::IdentityFile;
@@ -146,10 +146,8 @@ impl Mesh {
     ///
     /// Why it can not be sent.
     pub async fn send(&self, peer: NodeId, message: impl Into<Message>) -> Result<(), SendError> {
-        let message = message.into();
-        let posted = message.posted();
-        core::future::poll_fn(|context| self.hub().with(|state| poll_send(state, peer, &posted, context)))
-            .await
+        let mut sending = Sending::new(peer, message.into().posted());
+        core::future::poll_fn(|context| sending.poll(self.hub(), context)).await
     }
 
     /// Sends a message, if there is room now.
@@ -158,9 +156,7 @@ impl Mesh {
     ///
     /// Why it can not be sent.
     pub fn try_send(&self, peer: NodeId, message: impl Into<Message>) -> Result<(), SendError> {
-        let message = message.into();
-        let messages = &message.posted();
-        self.hub().with(|state| sent(state.tell(Input::Send { peer, messages: messages.into() })))
+        self.hub().post(peer, message.into().posted(), None).map_err(|unsent| unsent.why.into())
     }
 
     /// As [`send`](Self::send), with a receipt that becomes what became of the message: taken, or why not.
@@ -173,22 +169,19 @@ impl Mesh {
         peer: NodeId,
         message: impl Into<Message>,
     ) -> Result<Receipt, SendError> {
-        let message = message.into();
         let token = self.hub().with(|state| state.post().begin_receipt());
         // Should this be dropped while it waits, so is the receipt.
         let receipt = Receipt::new(self.clone(), token);
-        let posted = mesh_proto::Message { token, wants: Wants::Receipt, ..message.posted() };
-        core::future::poll_fn(|context| self.hub().with(|state| poll_send(state, peer, &posted, context)))
-            .await?;
+        let message = message.into().posted();
+        let mut sending = Sending::new(peer, mesh_proto::Message { token, wants: Wants::Receipt, ..message });
+        core::future::poll_fn(|context| sending.poll(self.hub(), context)).await?;
         Ok(receipt)
     }
 
     /// Sends a message to every peer with a session, without waiting: to how many. Where there was no room, a report says so
     /// if the message asks for one, else it is counted.
     pub fn send_all(&self, message: impl Into<Message>) -> u32 {
-        let message = message.into();
-        let message = message.posted();
-        match self.hub().with(|state| state.tell(Input::SendAll { message })) {
+        match self.hub().post_to_all(message.into().posted()) {
             Answer::Sent { queued, .. } => queued,
             Answer::Done | Answer::Link(_) | Answer::Unable(_) => 0,
         }
@@ -251,7 +244,10 @@ impl Mesh {
     /// Counts since the node was started.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.hub().with(|state| *state.node().mesh().stats())
+        self.hub().with(|state| {
+            let stats = *state.node().mesh().stats();
+            Stats { undelivered: stats.undelivered + state.post().undelivered(), ..stats }
+        })
     }
 
     /// Says that this program did not run, or may have moved: every peer is probed, and the node announces itself. It finds

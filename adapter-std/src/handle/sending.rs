@@ -7,11 +7,10 @@ use core::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_sink::Sink;
-use mesh_proto::node::Input;
-use mesh_proto::{Answer, Lane, NodeId, OnRestart, Outcome, Unable, Wants};
+use mesh_proto::{Lane, NodeId, OnRestart, Outcome, Unable, Wants};
 
 use super::Mesh;
-use crate::hub::State;
+use crate::hub::{Hub, Unsent};
 
 /// A message to send. Whatever becomes bytes is one.
 ///
@@ -61,7 +60,7 @@ impl Message {
         Self { report: Some(token), ..self }
     }
 
-    pub(super) fn posted(&self) -> mesh_proto::Message<'_> {
+    pub(super) fn posted(self) -> mesh_proto::Message<'static> {
         let (token, wants) = self.report.map_or((0, Wants::Nothing), |token| (token, Wants::Report));
         mesh_proto::Message {
             lane: self.lane,
@@ -69,7 +68,7 @@ impl Message {
             token,
             wants,
             on_restart: self.on_restart,
-            body: (&self.body).into(),
+            body: self.body.into(),
         }
     }
 }
@@ -114,35 +113,42 @@ impl fmt::Display for SendError {
 
 impl core::error::Error for SendError {}
 
-pub(super) fn sent(answer: Answer) -> Result<(), SendError> {
-    match answer {
-        Answer::Sent { stopped: None, .. } => Ok(()),
-        Answer::Sent { stopped: Some(why), .. } | Answer::Unable(why) => Err(match why {
-            Unable::NoRoom => SendError::NoRoom,
-            Unable::OwnSelf => SendError::OwnSelf,
-            Unable::TooLarge { limit } => SendError::TooLarge { limit },
-            Unable::Leaving => SendError::Leaving,
+impl From<Unable> for SendError {
+    fn from(why: Unable) -> Self {
+        match why {
+            Unable::NoRoom => Self::NoRoom,
+            Unable::OwnSelf => Self::OwnSelf,
+            Unable::TooLarge { limit } => Self::TooLarge { limit },
+            Unable::Leaving => Self::Leaving,
             Unable::Unknown | Unable::PeersFull { .. } | Unable::TooFast { .. } | Unable::LinksFull => {
-                SendError::Unknown
+                Self::Unknown
             }
-        }),
-        Answer::Done | Answer::Link(_) => Err(SendError::Unknown),
+        }
     }
 }
 
-/// Sends, or notes who waits for room.
-pub(super) fn poll_send(
-    state: &mut State,
+/// A message that waits for room.
+#[derive(Debug)]
+pub(super) struct Sending {
     peer: NodeId,
-    message: &mesh_proto::Message<'_>,
-    context: &mut Context<'_>,
-) -> Poll<Result<(), SendError>> {
-    match sent(state.tell(Input::Send { peer, messages: message.into() })) {
-        Err(SendError::NoRoom) => {
-            state.post().waits_for_room(peer, context.waker());
-            Poll::Pending
+    message: Option<mesh_proto::Message<'static>>,
+}
+
+impl Sending {
+    pub(super) const fn new(peer: NodeId, message: mesh_proto::Message<'static>) -> Self {
+        Self { peer, message: Some(message) }
+    }
+
+    /// Sends it, or notes who waits for room.
+    pub(super) fn poll(&mut self, hub: &Hub, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let Some(message) = self.message.take() else { return Poll::Ready(Ok(())) };
+        match hub.post(self.peer, message, Some(context.waker())) {
+            Err(Unsent { message, why: Unable::NoRoom }) => {
+                self.message = Some(message);
+                Poll::Pending
+            }
+            sent => Poll::Ready(sent.map_err(|unsent| unsent.why.into())),
         }
-        sent => Poll::Ready(sent),
     }
 }
 
@@ -181,7 +187,7 @@ impl Drop for Receipt {
 pub struct PeerSink {
     mesh: Mesh,
     peer: NodeId,
-    waiting: Option<Message>,
+    waiting: Option<Sending>,
 }
 
 impl PeerSink {
@@ -198,16 +204,16 @@ impl<T: Into<Message>> Sink<T> for PeerSink {
     }
 
     fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), SendError> {
-        self.waiting = Some(item.into());
+        self.waiting = Some(Sending::new(self.peer, item.into().posted()));
         Ok(())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let Some(message) = &self.waiting else { return Poll::Ready(Ok(())) };
-        let peer = self.peer;
-        let sent = self.mesh.hub().with(|state| poll_send(state, peer, &message.posted(), context));
+        let Self { mesh, waiting, .. } = &mut *self;
+        let Some(sending) = waiting else { return Poll::Ready(Ok(())) };
+        let sent = sending.poll(mesh.hub(), context);
         if sent.is_ready() {
-            self.waiting = None;
+            *waiting = None;
         }
         sent
     }

@@ -9,7 +9,7 @@ use core::task::{Context, Poll};
 use std::io;
 
 use atomic_waker::AtomicWaker;
-use mesh_proto::node::{Input, Reader, Writer};
+use mesh_proto::node::{Input, MOST_UNWRITTEN, Reader, Writer};
 use mesh_proto::{Frame, LinkId, SystemError};
 
 use super::Hub;
@@ -46,7 +46,7 @@ impl Link {
                 spoken: 0,
                 writer: None,
                 frames: Vec::new(),
-                moved: false,
+                moved: 0,
             },
         }
     }
@@ -142,8 +142,8 @@ pub struct Outgoing {
     spoken: usize,
     writer: Option<Box<Writer>>,
     frames: Vec<Frame<'static>>,
-    /// Whether something was written since the machine was told how much room there is.
-    moved: bool,
+    /// How much was written since the machine was told how much room there is.
+    moved: usize,
 }
 
 impl Outgoing {
@@ -152,16 +152,27 @@ impl Outgoing {
         if !self.bytes().is_empty() {
             return Poll::Ready(true);
         }
-        let hub = self.hub.clone();
-        let waiting = hub.with(|state| self.fetch(state, context));
-        if waiting {
-            return Poll::Pending;
+        self.signal.work.register(context.waker());
+        while self.signal.asked.swap(false, Ordering::AcqRel) || self.signal.is_over() || self.owes_room() {
+            let hub = self.hub.clone();
+            hub.with(|state| self.fetch(state));
+            if self.seal().is_err() {
+                let link = self.link;
+                self.hub.with(|state| state.tell(Input::Broken { link }));
+            }
+            if !self.bytes().is_empty() {
+                return Poll::Ready(true);
+            }
+            if self.signal.is_over() {
+                return Poll::Ready(false);
+            }
         }
-        if self.seal().is_err() {
-            let link = self.link;
-            self.hub.with(|state| state.tell(Input::Broken { link }));
-        }
-        Poll::Ready(!self.bytes().is_empty())
+        Poll::Pending
+    }
+
+    /// Whether so much was written since the machine was told how much room there is that it may wait for that.
+    fn owes_room(&self) -> bool {
+        self.moved > MOST_UNWRITTEN as usize / 2
     }
 
     /// As [`poll_ready`](Self::poll_ready). Dropping it loses nothing.
@@ -169,13 +180,12 @@ impl Outgoing {
         core::future::poll_fn(|context| self.poll_ready(context)).await
     }
 
-    /// Takes what lies with the node. Whether there is nothing and there may be more.
-    fn fetch(&mut self, state: &mut super::State, context: &mut Context<'_>) -> bool {
-        let unwritten = self.writer.as_ref().map_or(0, |writer| writer.unwritten());
-        if mem::take(&mut self.moved) {
-            state.tell_room(self.link, unwritten);
+    /// Takes what lies with the node.
+    fn fetch(&mut self, state: &mut super::State) {
+        if mem::take(&mut self.moved) > 0 {
+            state.tell_room(self.link);
         }
-        let Some(entry) = state.link_mut(self.link) else { return false };
+        let Some(entry) = state.link_mut(self.link) else { return };
         self.spoken = 0;
         self.words.clear();
         mem::swap(&mut self.words, &mut entry.words);
@@ -185,11 +195,6 @@ impl Outgoing {
         if self.writer.is_some() {
             entry.backlog.take(&mut self.frames);
         }
-        let waits = self.words.is_empty() && self.frames.is_empty() && !self.signal.is_over();
-        if waits {
-            state.writer_waits(self.link, context.waker());
-        }
-        waits
     }
 
     fn seal(&mut self) -> Result<(), mesh_proto::wire::Broken> {
@@ -219,7 +224,7 @@ impl Outgoing {
                     self.spoken += length;
                 } else if let Some(writer) = &mut self.writer {
                     writer.wrote(length);
-                    self.moved = true;
+                    self.moved += length;
                 }
                 true
             }
@@ -248,11 +253,24 @@ pub(super) struct Signal {
     over: AtomicBool,
     incoming: AtomicWaker,
     outgoing: AtomicWaker,
+    /// Whether there is something for the task that writes, which it has not seen.
+    asked: AtomicBool,
+    work: AtomicWaker,
 }
 
 impl Signal {
     pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
+    }
+
+    /// There is something for the task that writes. Whether it does not know yet, and is to be nudged.
+    pub(super) fn asks(&self) -> bool {
+        !self.asked.swap(true, Ordering::AcqRel)
+    }
+
+    /// The task that writes looks.
+    pub(super) fn nudge(&self) {
+        self.work.wake();
     }
 
     /// It is over. Whoever waits is not woken yet.
@@ -263,6 +281,7 @@ impl Signal {
     pub(super) fn wake(&self) {
         self.incoming.wake();
         self.outgoing.wake();
+        self.work.wake();
     }
 
     pub(super) fn over(self: &Arc<Self>) -> Over {

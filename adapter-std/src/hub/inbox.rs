@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use core::mem;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,7 +35,11 @@ pub(super) struct Took {
 /// All messages of a node that wait. It has a lock of its own, so that taking one does not wait for the node. The session's
 /// windows bound what lies here.
 #[derive(Debug, Default)]
-pub(super) struct Inbox(Mutex<Content>);
+pub(super) struct Inbox {
+    content: Mutex<Content>,
+    /// Whether something was taken that the machine was not told.
+    untold: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Content {
@@ -47,11 +52,12 @@ struct Content {
 
 /// What taking a message came to.
 #[derive(Debug)]
-pub(super) enum Taking {
-    /// Here it is. More wait behind it.
-    One(Received),
-    /// Here it is, and it was the last.
-    Last(Received),
+pub(super) struct Taking {
+    pub(super) received: Received,
+    /// Whether it is the first that the machine is not told yet.
+    pub(super) first: bool,
+    /// Whether none waits behind it.
+    pub(super) last: bool,
 }
 
 impl Inbox {
@@ -68,7 +74,7 @@ impl Inbox {
     /// Takes the first; `None` when there is none and none will come.
     pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Taking>> {
         let mut content = self.lock();
-        match content.take() {
+        match content.take(&self.untold) {
             Some(taking) => Poll::Ready(Some(taking)),
             None if content.over => Poll::Ready(None),
             None => {
@@ -80,12 +86,18 @@ impl Inbox {
 
     /// Takes the first, if there is one now.
     pub(super) fn take(&self) -> Option<Taking> {
-        self.lock().take()
+        self.lock().take(&self.untold)
     }
 
     /// What was taken and is to be told.
     pub(super) fn taken(&self) -> Vec<Took> {
+        self.untold.store(false, Ordering::Release);
         mem::take(&mut self.lock().taken)
+    }
+
+    /// Whether something was taken that is to be told.
+    pub(super) fn has_taken(&self) -> bool {
+        self.untold.load(Ordering::Acquire)
     }
 
     /// Nothing comes any more.
@@ -97,18 +109,20 @@ impl Inbox {
 
     /// Nothing panics while it holds the content.
     fn lock(&self) -> MutexGuard<'_, Content> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Content {
-    fn take(&mut self) -> Option<Taking> {
+    fn take(&mut self, untold: &AtomicBool) -> Option<Taking> {
         let (serial, received) = self.waiting.pop_front()?;
         let took = Took { peer: received.from, lane: received.lane, serial };
         match self.taken.last_mut() {
             Some(last) if (last.peer, last.lane) == (took.peer, took.lane) => *last = took,
             Some(_) | None => self.taken.push(took),
         }
-        Some(if self.waiting.is_empty() { Taking::Last(received) } else { Taking::One(received) })
+        let first = !untold.swap(true, Ordering::AcqRel);
+        let last = self.waiting.is_empty();
+        Some(Taking { received, first, last })
     }
 }

@@ -4,7 +4,6 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::mem;
 use core::net::SocketAddr;
-use core::task::Waker;
 
 use mesh_proto::node::{Backlog, Input, Reader, Writer};
 use mesh_proto::{Frame, LinkId, NodeId, PathClass, Reason, Route, Side};
@@ -34,8 +33,6 @@ pub(super) struct Entry {
     pub(super) reader: Option<Box<Reader>>,
     pub(super) writer: Option<Box<Writer>>,
     pub(super) backlog: Backlog,
-    /// The task that writes, while it has nothing to do.
-    pub(super) work: Option<Waker>,
     /// Whether a task writes what is left.
     has_tasks: bool,
 }
@@ -66,7 +63,7 @@ impl Links {
     pub(super) fn write(&mut self, link: LinkId, bytes: &[u8], wakes: &mut Wakes) {
         if let Some(entry) = self.all.get_mut(&link) {
             entry.words.extend_from_slice(bytes);
-            wakes.take(&mut entry.work);
+            wakes.nudge(&entry.signal);
         }
     }
 
@@ -84,7 +81,7 @@ impl Links {
         }
         if let Some(entry) = self.all.get_mut(&link) {
             (entry.reader, entry.writer) = (Some(reader), Some(writer));
-            wakes.take(&mut entry.work);
+            wakes.nudge(&entry.signal);
             self.came_up.push(link);
         }
     }
@@ -92,7 +89,7 @@ impl Links {
     pub(super) fn send(&mut self, link: LinkId, frame: &Frame<'_>, wakes: &mut Wakes) {
         if let Some(entry) = self.all.get_mut(&link) {
             entry.backlog.push(frame);
-            wakes.take(&mut entry.work);
+            wakes.nudge(&entry.signal);
         }
     }
 
@@ -100,13 +97,16 @@ impl Links {
     pub(super) fn close(&mut self, link: LinkId, reason: Reason, wakes: &mut Wakes) -> Option<Happening> {
         let entry = self.all.get_mut(&link)?;
         wakes.end(&entry.signal);
-        wakes.take(&mut entry.work);
         let Facts { side, remote, local, class } = entry.facts;
         let peer = entry.peer;
         if !entry.has_tasks {
             self.all.remove(&link);
         }
         Some(Happening::LinkClosed { link, peer, side, remote, local, class, reason })
+    }
+
+    pub(super) fn signal(&self, link: LinkId) -> Option<Arc<Signal>> {
+        self.all.get(&link).map(|entry| Arc::clone(&entry.signal))
     }
 
     pub(super) fn early(&mut self) -> Option<Early> {
@@ -126,7 +126,6 @@ impl Links {
     pub(super) fn end(&mut self, wakes: &mut Wakes) {
         for entry in self.all.values_mut() {
             wakes.end(&entry.signal);
-            wakes.take(&mut entry.work);
         }
         self.all.retain(|_, entry| entry.has_tasks);
     }
@@ -147,7 +146,6 @@ impl Entry {
             reader: None,
             writer: None,
             backlog: Backlog::default(),
-            work: None,
             has_tasks: false,
         }
     }
@@ -181,7 +179,7 @@ impl State {
 
     /// Tells a task that dials when its dial is over; nothing if it is already.
     pub(super) fn signal(&mut self, link: LinkId) -> Option<Arc<Signal>> {
-        self.rest().links.all.get(&link).map(|entry| Arc::clone(&entry.signal))
+        self.rest().links.signal(link)
     }
 
     /// Whether a link that was not over until now is.
@@ -201,24 +199,16 @@ impl State {
         self.rest().links.all.get_mut(&link)
     }
 
-    /// The task that writes on a link has nothing to do.
-    pub(super) fn writer_waits(&mut self, link: LinkId, waker: &Waker) {
-        let rest = self.rest();
-        if let Some(entry) = rest.links.all.get_mut(&link) {
-            rest.wakes.park(&mut entry.work, waker);
-        }
-    }
-
     /// The reader of a link that has just come up.
     pub(super) fn reader(&mut self, link: LinkId) -> Option<Box<Reader>> {
         self.link_mut(link)?.reader.take()
     }
 
-    /// A link can take more.
-    pub(super) fn tell_room(&mut self, link: LinkId, unwritten: usize) {
+    /// All that was ordered on a link up to now, but for what lies here, is written.
+    pub(super) fn tell_room(&mut self, link: LinkId) {
         let Some(entry) = self.link_mut(link) else { return };
         if !entry.signal.is_over() {
-            let bytes = entry.backlog.room(unwritten);
+            let bytes = entry.backlog.room(0);
             self.tell(Input::Room { link, bytes });
         }
     }

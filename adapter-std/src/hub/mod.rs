@@ -16,6 +16,7 @@ mod jobs;
 mod links;
 mod naming;
 mod neighbourhood;
+mod outbox;
 mod post;
 mod state;
 mod wakes;
@@ -23,17 +24,19 @@ mod wakes;
 use alloc::sync::Arc;
 use core::fmt;
 use core::net::SocketAddr;
+use core::task::Waker;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use mesh_proto::node::{Fresh, Input, Node, Reader, Verdict};
-use mesh_proto::{LinkId, NodeId, PathClass, Reason, Side, SystemError, Wait};
+use mesh_proto::{Answer, LinkId, NodeId, PathClass, Reason, Side, SystemError, Wait};
 
 pub use halves::{Incoming, Link, Outgoing, Over};
 pub use happenings::{Happening, Paused};
 pub use inbox::Received;
 pub use jobs::{Dial, Job};
 pub use post::Undelivered;
+pub(crate) use post::Unsent;
 pub(crate) use state::State;
 
 use crate::platform::beacon::Sources;
@@ -43,6 +46,7 @@ use crate::platform::names::Resolver;
 use crate::platform::surroundings::Surroundings;
 use inbox::{Inbox, Taking};
 use links::Facts;
+use outbox::{Outbox, Put};
 
 /// One node, and all that share it. Copies are the same node.
 #[derive(Clone)]
@@ -52,6 +56,7 @@ struct Inner {
     me: NodeId,
     state: Mutex<State>,
     inbox: Inbox,
+    outbox: Outbox,
     time: Arc<dyn Time>,
     names: Resolver,
     /// What hears the neighbourhood, until the node ends.
@@ -69,6 +74,7 @@ impl Hub {
             me: node.mesh().me(),
             state: Mutex::new(State::new(node, Arc::clone(&time))),
             inbox: Inbox::default(),
+            outbox: Outbox::default(),
             time,
             names: Resolver::new(),
             surroundings: Mutex::default(),
@@ -89,9 +95,6 @@ impl Hub {
     pub fn look(&self) -> Option<Instant> {
         let now = self.0.time.now();
         let (wait, names) = self.with(|state| {
-            for took in self.0.inbox.taken() {
-                state.tell_took(took);
-            }
             state.look(now);
             let names = state.names.due(now.awake);
             (state.awaited(), names)
@@ -180,28 +183,77 @@ impl Hub {
         self.0.inbox.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
     }
 
-    /// The machine is told what was taken: at once when the inbox is empty, soon when there is more.
+    /// The machine is told what was taken: at once when nothing is left, in a moment when there is more.
     fn taken(&self, taking: Taking) -> Received {
-        match taking {
-            Taking::One(received) => {
-                self.with(State::tell_soon);
-                received
+        if taking.last {
+            match self.0.outbox.writer(&taking.received.from) {
+                Some(put) => self.nudge(put),
+                None => self.with(|_| ()),
             }
-            Taking::Last(received) => {
-                self.with(|state| {
-                    for took in self.0.inbox.taken() {
-                        state.tell_took(took);
-                    }
-                });
-                received
+        } else if taking.first {
+            self.with_untold(State::tell_soon);
+        }
+        taking.received
+    }
+
+    /// Sends a message, or says why not; with a waker it is noted who waits for room.
+    pub(crate) fn post(
+        &self,
+        peer: NodeId,
+        message: mesh_proto::Message<'static>,
+        waker: Option<&Waker>,
+    ) -> Result<(), Unsent> {
+        match self.0.outbox.put(&peer, message) {
+            Put::Unknown(message) => self.with(|state| {
+                let sent = state.send(peer, message, waker);
+                state.know_room(peer, &self.0.outbox);
+                sent
+            }),
+            put => {
+                self.nudge(put);
+                Ok(())
             }
         }
     }
 
-    /// Does something with the node, and then wakes whoever that concerns.
+    /// Sees to it that what waits is told.
+    fn nudge(&self, put: Put) {
+        let Put::Nudge(writer) = put else { return };
+        writer.nudge();
+        if writer.is_over() {
+            // Nobody may be there any more to be nudged.
+            self.with(|_| ());
+        }
+    }
+
+    /// Sends a message to all that have a session: to how many.
+    pub(crate) fn post_to_all(&self, message: mesh_proto::Message<'_>) -> Answer {
+        self.0.outbox.ask_about_all();
+        self.with(|state| state.tell(Input::SendAll { message }))
+    }
+
+    /// Does something with the node once it knows all that was sent and taken, and then wakes whoever that concerns.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        self.with_untold(|state| {
+            if self.0.inbox.has_taken() {
+                self.0.inbox.taken().into_iter().for_each(|took| state.tell_took(took));
+            }
+            if self.0.outbox.is_filled() {
+                for (peer, messages) in self.0.outbox.take() {
+                    state.tell_sent(peer, messages);
+                    state.know_room(peer, &self.0.outbox);
+                }
+            }
+            act(state)
+        })
+    }
+
+    fn with_untold<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let done = act(&mut state);
+        for peer in state.uncertain() {
+            self.0.outbox.ask_about(&peer);
+        }
         let mut wakes = state.wakes();
         self.0.inbox.push(state.came(), &mut wakes);
         let (datagrams, asked) = (state.datagrams(), state.asked());

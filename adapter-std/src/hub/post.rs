@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use core::task::{Context, Poll, Waker};
 
-use mesh_proto::{NodeId, Outcome, Wants};
+use mesh_proto::{Answer, Message, NodeId, Outcome, Reason, Unable, Wants};
 
 use super::wakes::{Wakes, waits};
 
@@ -27,6 +27,13 @@ pub(crate) enum Awaited {
     Settled(Outcome),
 }
 
+/// A message that was not taken in, and why.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    pub(crate) message: Message<'static>,
+    pub(crate) why: Unable,
+}
+
 /// What became of messages, and who waits for what.
 #[derive(Debug, Default)]
 pub(crate) struct Post {
@@ -35,8 +42,14 @@ pub(crate) struct Post {
     receipts: BTreeMap<u64, Awaited>,
     /// Reports that were handed out and not collected.
     reports: Vec<Undelivered>,
+    /// Messages that fitted when they were sent, and not when the node was told: a session ended in between.
+    unsent: BTreeMap<NodeId, Vec<Message<'static>>>,
+    /// Peers with such messages for which there is room again.
+    retried: Vec<NodeId>,
     /// Who waits for room.
     room: BTreeMap<NodeId, Vec<Waker>>,
+    /// Messages of that kind that did not go out, and of which nobody wanted to hear.
+    undelivered: u64,
     /// Who waits until the node is done with everything.
     leaving: Option<Waker>,
     over: bool,
@@ -91,9 +104,55 @@ impl Post {
         }
     }
 
+    /// How many messages did not go out that the machine never saw, and of which nobody wanted to hear.
+    pub(crate) const fn undelivered(&self) -> u64 {
+        self.undelivered
+    }
+
     /// The reports that were handed out since this was asked last.
     pub(crate) fn take_reports(&mut self) -> Vec<Undelivered> {
         core::mem::take(&mut self.reports)
+    }
+
+    /// Whether messages to a peer wait that were sent before.
+    pub(super) fn has_unsent(&self, peer: &NodeId) -> bool {
+        !self.unsent.is_empty() && self.unsent.contains_key(peer)
+    }
+
+    /// Messages that may fit now.
+    pub(super) fn retried(&mut self) -> Option<(NodeId, Vec<Message<'static>>)> {
+        let peer = self.retried.pop()?;
+        Some((peer, self.unsent.remove(&peer).unwrap_or_default()))
+    }
+
+    /// The node was told of messages that were sent a moment ago.
+    pub(super) fn answered(
+        &mut self,
+        peer: NodeId,
+        mut messages: Vec<Message<'static>>,
+        answer: Answer,
+        wakes: &mut Wakes,
+    ) {
+        let (queued, why) = match answer {
+            Answer::Sent { queued, stopped: Some(why) } => (queued, why),
+            Answer::Unable(why) => (0, why),
+            Answer::Sent { stopped: None, .. } | Answer::Done | Answer::Link(_) => return,
+        };
+        let rest = messages.split_off(messages.len().min(queued as usize));
+        if why == Unable::NoRoom {
+            self.unsent.entry(peer).or_default().extend(rest);
+            return;
+        }
+        let reason = if why == Unable::Leaving { Reason::Shutdown } else { Reason::Forgotten };
+        for message in rest {
+            let Message { token, wants, .. } = message;
+            match wants {
+                Wants::Nothing => self.undelivered += 1,
+                Wants::Report | Wants::Receipt => {
+                    self.settled(peer, token, wants, Outcome::Ended(reason), wakes);
+                }
+            }
+        }
     }
 
     /// Notes who waits for room at a peer.
@@ -102,6 +161,9 @@ impl Post {
     }
 
     pub(super) fn roomy(&mut self, peer: &NodeId, wakes: &mut Wakes) {
+        if self.unsent.contains_key(peer) {
+            self.retried.push(*peer);
+        }
         if let Some(mut waiting) = self.room.remove(peer) {
             wakes.take_all(&mut waiting);
         }

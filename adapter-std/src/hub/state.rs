@@ -8,7 +8,9 @@ use core::time::Duration;
 use std::time::SystemTime;
 
 use mesh_proto::node::{Input, Node, Order};
-use mesh_proto::{Answer, Cursor, Instant, LinkId, NodeId, Now, Outcome, Route, Unable, Wait};
+use mesh_proto::{
+    Answer, Cursor, Instant, LinkId, Message, NodeId, Now, Outcome, Route, Standing, Unable, Wait,
+};
 
 use super::halves::{Over, Signal};
 use super::happenings::{Happening, Log, Paused};
@@ -16,7 +18,8 @@ use super::inbox::{Received, Took};
 use super::links::Links;
 use super::naming::Names;
 use super::neighbourhood::Datagram;
-use super::post::Post;
+use super::outbox::Outbox;
+use super::post::{Post, Unsent};
 use super::sooner;
 use super::wakes::{Wakes, waits};
 use crate::platform::clock::Time;
@@ -51,6 +54,8 @@ pub(super) struct Rest {
     pub(super) announces: bool,
     driver: Driver,
     watchers: Vec<Waker>,
+    /// Peers to which it is not known any more how much can be sent.
+    uncertain: Vec<NodeId>,
     /// Whoever does something as long as the node lives.
     enders: Vec<Arc<Signal>>,
     pub(super) over: bool,
@@ -110,6 +115,10 @@ impl State {
                 self.turn(now, Input::Broken { link });
             }
         }
+        while let Some((peer, messages)) = self.rest.post.retried() {
+            let answer = self.turn(now, Input::Send { peer, messages: messages.as_slice().into() });
+            self.rest.post.answered(peer, messages, answer, &mut self.rest.wakes);
+        }
         if self.gaps() != gaps {
             let paused = Paused::between(self.last, now);
             self.rest.note(Happening::Woke(paused));
@@ -137,7 +146,8 @@ impl State {
         }
         if self.node.mesh().has_news(&self.told) {
             let news = self.node.mesh().news(&mut self.told);
-            drop(news);
+            let gone = news.filter(|peer| !matches!(peer.standing, Standing::Up { .. }));
+            self.rest.uncertain.extend(gone.map(|peer| peer.id));
             self.rest.wakes.take_all(&mut self.rest.watchers);
             // A peer that somebody waits for may be gone.
             self.rest.post.all_look_again(&mut self.rest.wakes);
@@ -190,6 +200,58 @@ impl State {
         if sooner(driver.soon, driver.sleeps) != driver.sleeps {
             self.rest.nudge();
         }
+    }
+
+    /// Sends a message, or says why not; with a waker it is noted who waits for room.
+    pub(super) fn send(
+        &mut self,
+        peer: NodeId,
+        message: Message<'static>,
+        waker: Option<&Waker>,
+    ) -> Result<(), Unsent> {
+        let why = if self.rest.post.has_unsent(&peer) {
+            Unable::NoRoom
+        } else {
+            match self.tell(Input::Send { peer, messages: (&message).into() }) {
+                Answer::Sent { stopped: Some(why), .. } | Answer::Unable(why) => why,
+                Answer::Sent { stopped: None, .. } | Answer::Done | Answer::Link(_) => return Ok(()),
+            }
+        };
+        if let (Unable::NoRoom, Some(waker)) = (why, waker) {
+            self.rest.post.waits_for_room(peer, waker);
+        }
+        Err(Unsent { message, why })
+    }
+
+    /// Tells of messages that were sent a moment ago, when they fitted.
+    pub(super) fn tell_sent(&mut self, peer: NodeId, messages: Vec<Message<'static>>) {
+        let answer = if self.rest.post.has_unsent(&peer) {
+            Answer::Sent { queued: 0, stopped: Some(Unable::NoRoom) }
+        } else {
+            self.tell(Input::Send { peer, messages: messages.as_slice().into() })
+        };
+        self.rest.post.answered(peer, messages, answer, &mut self.rest.wakes);
+    }
+
+    /// What can be sent to a peer without asking again.
+    pub(super) fn know_room(&mut self, peer: NodeId, outbox: &Outbox) {
+        let mesh = self.node.mesh();
+        let link = mesh.peer(&peer).and_then(|view| match view.standing {
+            Standing::Up { link, .. } => Some(link),
+            Standing::Away { .. } | Standing::Down { .. } => None,
+        });
+        let writer = link.and_then(|link| self.rest.links.signal(link));
+        match (writer, mesh.room_to(&peer)) {
+            (Some(writer), Some(room)) if !self.rest.post.has_unsent(&peer) => {
+                outbox.fits(peer, room, writer)
+            }
+            (Some(_) | None, _) => outbox.ask_about(&peer),
+        }
+    }
+
+    /// Peers to which it is not known any more how much can be sent.
+    pub(super) fn uncertain(&mut self) -> Vec<NodeId> {
+        mem::take(&mut self.rest.uncertain)
     }
 
     pub(super) fn tell_took(&mut self, took: Took) {

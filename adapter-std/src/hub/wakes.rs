@@ -14,6 +14,8 @@ pub(super) struct Wakes {
     few: [Option<Waker>; 2],
     more: Vec<Waker>,
     over: Vec<Arc<Signal>>,
+    writer: Option<Arc<Signal>>,
+    writers: Vec<Arc<Signal>>,
 }
 
 impl Wakes {
@@ -45,6 +47,16 @@ impl Wakes {
         }
     }
 
+    /// The task that writes on a link is to look.
+    pub(super) fn nudge(&mut self, signal: &Arc<Signal>) {
+        if signal.asks() {
+            match &self.writer {
+                None => self.writer = Some(Arc::clone(signal)),
+                Some(_) => self.writers.push(Arc::clone(signal)),
+            }
+        }
+    }
+
     /// Something is over from now on.
     pub(super) fn end(&mut self, signal: &Arc<Signal>) {
         signal.end();
@@ -60,6 +72,7 @@ impl Wakes {
     pub(super) fn wake(self) {
         self.few.into_iter().flatten().chain(self.more).for_each(Waker::wake);
         self.over.iter().for_each(|signal| signal.wake());
+        self.writer.iter().chain(&self.writers).for_each(|signal| signal.nudge());
     }
 }
 

@@ -205,7 +205,8 @@ impl<R: Rules> World<R> {
             let awake = self.awake(index);
             // Nothing was heard for so long that even a probe which was given more time has run out.
             let silent = |end: &End| {
-                end.asked.first().is_some_and(|asked| awake - asked.awake >= patience)
+                let since = end.asked.iter().rev().find(|asked| asked.anew).or(end.asked.first());
+                since.is_some_and(|asked| awake - asked.awake >= patience)
                     && awake - end.heard >= patience
             };
             let lasts = kept_in_silence(node.mesh.config());

@@ -39,6 +39,8 @@ pub(super) struct Doings {
     pub(super) closings: Vec<Closing>,
     /// Whether it has a new link.
     began: bool,
+    /// Whether it noticed a gap.
+    woke: bool,
 }
 
 /// How many names of links that are gone are tried again.
@@ -183,6 +185,7 @@ impl<R: Rules> World<R> {
         self.nodes[node].events += 1;
         let mesh = Arc::make_mut(&mut self.nodes[node].mesh);
         let mut orders = Vec::new();
+        let gaps = mesh.stats().gaps + mesh.stats().wakes;
         let turn = mesh.handle(now, event);
         let answer = turn.answer();
         let wait = turn.carry_out(|action| {
@@ -197,11 +200,12 @@ impl<R: Rules> World<R> {
             });
         });
         let holds = mesh.timers_hold();
+        let woke = mesh.stats().gaps + mesh.stats().wakes != gaps;
         self.nodes[node].due = match wait {
             Wait::Until(at) => Some(at.as_micros()),
             Wait::Forever => None,
         };
-        let mut doings = Doings { began: answer.link().is_ok(), ..Doings::default() };
+        let mut doings = Doings { began: answer.link().is_ok(), woke, ..Doings::default() };
         let mut begun = Vec::new();
         for order in orders {
             log(format_args!("      {} {order}", letter(node)));
@@ -296,7 +300,7 @@ impl<R: Rules> World<R> {
         match frame {
             Frame::Ping { nonce } => {
                 here.newest = *nonce;
-                here.asked.push(Asked { nonce: *nonce, event, awake });
+                here.asked.push(Asked { nonce: *nonce, event, awake, anew: doings.woke });
             }
             Frame::Welcome(welcome) => {
                 here.admitted = Some(event);

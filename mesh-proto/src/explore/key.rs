@@ -223,7 +223,7 @@ impl<R: Rules> World<R> {
         for asked in asked {
             words.push(u64::from(newest.wrapping_sub(asked.nonce)));
             words.push(self.admissions_before(end, Some(asked.event), names));
-            words.push((awake - asked.awake).min(most));
+            words.push((awake - asked.awake).min(most) << 1 | u64::from(asked.anew));
         }
         let most = kept_in_silence(self.nodes[*node].mesh.config());
         words.push(if asked.is_empty() { NONE } else { (awake - heard).min(most) });

@@ -75,6 +75,8 @@ pub(super) struct Asked {
     pub(super) event: u32,
     /// When it was sent, by the time that the node was not frozen.
     pub(super) awake: u64,
+    /// Whether a gap was the reason: patience begins again with it (R9).
+    pub(super) anew: bool,
 }
 
 impl Stream {

@@ -14,7 +14,7 @@ mod dialing;
 mod ending;
 mod link;
 mod losses;
-mod mail;
+pub(crate) mod mail;
 mod memory;
 mod outlook;
 mod peer;

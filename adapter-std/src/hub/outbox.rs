@@ -1,0 +1,122 @@
+//! Messages that were sent, and that the node is told of together.
+//!
+//! A turn of the machine costs as much for one message as for a hundred. So a send that is known to fit waits here, and
+//! whoever has the node next tells it all that waits. That is soon: the task that writes to the peer is woken.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::mem;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mesh_proto::{Lane, Message, NodeId, Window};
+
+use super::halves::Signal;
+
+/// Messages that wait to be told, by peer.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    filled: AtomicBool,
+    rows: Mutex<BTreeMap<NodeId, Row>>,
+}
+
+#[derive(Debug)]
+struct Row {
+    /// What certainly fits, beyond all that waits.
+    room: Window,
+    /// The task that will tell.
+    writer: Arc<Signal>,
+    waiting: Vec<Message<'static>>,
+}
+
+/// What room is left with a message; nothing if it does not fit.
+fn without(room: Window, message: &Message<'_>) -> Option<Window> {
+    let bytes = room.bytes.checked_sub(u32::try_from(message.body.len()).ok()?)?;
+    Some(Window { bytes, messages: room.messages.checked_sub(1)? })
+}
+
+/// What putting a message in came to.
+#[derive(Debug)]
+pub(super) enum Put {
+    /// It waits, and somebody will tell the node.
+    Waits,
+    /// It waits, and this one is to be nudged.
+    Nudge(Arc<Signal>),
+    /// Nobody knows whether it fits: the node has to be asked.
+    Unknown(Message<'static>),
+}
+
+impl Outbox {
+    /// Puts an ordinary message behind the others, if it certainly fits.
+    pub(super) fn put(&self, peer: &NodeId, message: Message<'static>) -> Put {
+        if message.lane == Lane::Urgent {
+            return Put::Unknown(message);
+        }
+        let mut rows = self.rows();
+        let Some(row) = rows.get_mut(peer) else { return Put::Unknown(message) };
+        let Some(room) = without(row.room, &message) else { return Put::Unknown(message) };
+        row.room = room;
+        row.waiting.push(message);
+        self.filled.store(true, Ordering::Release);
+        if row.writer.asks() { Put::Nudge(Arc::clone(&row.writer)) } else { Put::Waits }
+    }
+
+    /// The task that writes to a peer, if it is known and does not know yet that there is something to tell.
+    pub(super) fn writer(&self, peer: &NodeId) -> Option<Put> {
+        let rows = self.rows();
+        let writer = &rows.get(peer)?.writer;
+        Some(if writer.asks() { Put::Nudge(Arc::clone(writer)) } else { Put::Waits })
+    }
+
+    /// Whether something waits.
+    pub(super) fn is_filled(&self) -> bool {
+        self.filled.load(Ordering::Acquire)
+    }
+
+    /// All that waits, by peer, in the order in which it was sent.
+    pub(super) fn take(&self) -> Vec<(NodeId, Vec<Message<'static>>)> {
+        let mut rows = self.rows();
+        self.filled.store(false, Ordering::Release);
+        let filled = rows.iter_mut().filter(|(_, row)| !row.waiting.is_empty());
+        filled.map(|(peer, row)| (*peer, mem::take(&mut row.waiting))).collect()
+    }
+
+    /// So much certainly fits for a peer now, and this task will tell.
+    pub(super) fn fits(&self, peer: NodeId, room: Window, writer: Arc<Signal>) {
+        let mut rows = self.rows();
+        match rows.get_mut(&peer) {
+            Some(row) => {
+                let waits = |room: Option<Window>, message| without(room?, message);
+                row.room = row.waiting.iter().fold(Some(room), waits).unwrap_or_default();
+                row.writer = writer;
+            }
+            None => {
+                rows.insert(peer, Row { room, writer, waiting: Vec::new() });
+            }
+        }
+    }
+
+    /// Nothing is known of a peer any more: the node is to be asked. What waits still does.
+    pub(super) fn ask_about(&self, peer: &NodeId) {
+        let mut rows = self.rows();
+        if let Some(row) = rows.get_mut(peer) {
+            row.room = Window::default();
+            if row.waiting.is_empty() {
+                rows.remove(peer);
+            }
+        }
+    }
+
+    /// Nothing is known of anybody.
+    pub(super) fn ask_about_all(&self) {
+        self.rows().retain(|_, row| {
+            row.room = Window::default();
+            !row.waiting.is_empty()
+        });
+    }
+
+    /// Nothing panics while it holds the rows.
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<NodeId, Row>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
