@@ -22,7 +22,6 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-
 /// A peer layer: exactly one session between any two nodes, whatever happens to the connections.
 #[derive(Debug, Parser)]
 #[command(name = "mesh", version, after_help = EXAMPLES, disable_help_subcommand = true)]
