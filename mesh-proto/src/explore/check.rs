@@ -206,8 +206,7 @@ impl<R: Rules> World<R> {
             // Nothing was heard for so long that even a probe which was given more time has run out.
             let silent = |end: &End| {
                 let since = end.asked.iter().rev().find(|asked| asked.anew).or(end.asked.first());
-                since.is_some_and(|asked| awake - asked.awake >= patience)
-                    && awake - end.heard >= patience
+                since.is_some_and(|asked| awake - asked.awake >= patience) && awake - end.heard >= patience
             };
             let lasts = kept_in_silence(node.mesh.config());
             let own = self.streams.iter().flat_map(|stream| &stream.ends).filter(|end| end.node == index);

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use adapter_std::handle::{Builder, Driver, Happening, Message, Mesh};
+use adapter_std::handle::{Builder, Driver, Happening, Mesh, Message};
 use adapter_std::platform::entropy;
 use futures_lite::future::block_on;
 use mesh_proto::wire::{Identity, MeshSecret};
@@ -66,7 +66,8 @@ impl Cast {
             })
         };
         let [tokio, smol, std] = Runtime::EACH;
-        let players = [player(tokio).map_err(wrong)?, player(smol).map_err(wrong)?, player(std).map_err(wrong)?];
+        let players =
+            [player(tokio).map_err(wrong)?, player(smol).map_err(wrong)?, player(std).map_err(wrong)?];
         let mut relays: [[Option<Relay>; 3]; 3] = Default::default();
         for (from, row) in relays.iter_mut().enumerate() {
             for (to, relay) in row.iter_mut().enumerate().filter(|(to, _)| *to != from) {
@@ -97,7 +98,8 @@ impl Cast {
                 relay.lead_to(address);
             }
             if let Some(relay) = &self.relays[who][from] {
-                mesh.keep((self.id(from), relay.address())).map_err(|error| Failure::Running(error.to_string()))?;
+                mesh.keep((self.id(from), relay.address()))
+                    .map_err(|error| Failure::Running(error.to_string()))?;
             }
         }
         *player.mesh() = Some(mesh.clone());
@@ -276,7 +278,9 @@ impl Cast {
         let mut happenings = mesh.happenings();
         while let Some(happened) = block_on(happenings.next()) {
             let node = NAMES[who];
-            let name = |peer: &NodeId| (0..3).find(|other| self.id(*other) == *peer).map_or("a stranger", |who| NAMES[who]);
+            let name = |peer: &NodeId| {
+                (0..3).find(|other| self.id(*other) == *peer).map_or("a stranger", |who| NAMES[who])
+            };
             let (text, object) = match &happened.what {
                 Happening::LinkUp { link, peer } => (
                     format!("{node}: link {link} to {} is up", name(peer)),
@@ -326,7 +330,11 @@ fn seen(mesh: &Mesh, peer: NodeId) -> Peer {
             Standing::Down { .. } => PeerState::Down,
         },
         dialed: carrying.is_some_and(|link| link.side == Side::Dialed),
-        links: explained.links.iter().filter(|link| !matches!(link.role, Role::Dialing | Role::Shaking)).count(),
+        links: explained
+            .links
+            .iter()
+            .filter(|link| !matches!(link.role, Role::Dialing | Role::Shaking))
+            .count(),
         round_trip: carrying.and_then(|link| link.round_trip),
         unacknowledged: mesh.unacknowledged(peer).unwrap_or_default().messages,
     }

@@ -89,7 +89,11 @@ impl Ledger {
     pub(super) fn lost(&self, lives: &[u32]) -> u64 {
         let of = |(way, row): (&Way, &Row)| {
             let lives = lives.get(way.from).is_some_and(|life| *life == way.life);
-            let tail = if lives { (row.next..row.sent).filter(|number| !row.told.contains(number)).count() } else { 0 };
+            let tail = if lives {
+                (row.next..row.sent).filter(|number| !row.told.contains(number)).count()
+            } else {
+                0
+            };
             (row.missing.len() + tail) as u64
         };
         self.rows.iter().map(of).sum()

@@ -56,7 +56,8 @@ pub(crate) fn run(options: &Options, began: Instant) -> Result<(), Failure> {
     let draws = !options.json && !options.plain && std::io::stdout().is_terminal();
     let scene: Shared = Arc::new(Mutex::new(Scene::new(began, lasts)));
     let teller = if draws { Teller::silent() } else { Teller::printing(options.json) };
-    let stop = crate::signals::stop_on_signals().map_err(|error| Failure::Running(format!("signals cannot be caught: {error}")))?;
+    let stop = crate::signals::stop_on_signals()
+        .map_err(|error| Failure::Running(format!("signals cannot be caught: {error}")))?;
     let summary = if draws {
         picture::while_drawing(&scene, &stop, || script::play(&scene, &teller, &stop, seed, lasts))?
     } else {
@@ -66,6 +67,8 @@ pub(crate) fn run(options: &Options, began: Instant) -> Result<(), Failure> {
     if summary.is_clean() {
         Ok(())
     } else {
-        Err(Failure::Running("the demo did not go as promised, see the summary; please report it with the seed".to_owned()))
+        Err(Failure::Running(
+            "the demo did not go as promised, see the summary; please report it with the seed".to_owned(),
+        ))
     }
 }

@@ -62,7 +62,8 @@ fn asks_to_stop() -> io::Result<bool> {
     }
     let Event::Key(key) = event::read()? else { return Ok(false) };
     let interrupts = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
-    Ok(key.kind == KeyEventKind::Press && (interrupts || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)))
+    Ok(key.kind == KeyEventKind::Press
+        && (interrupts || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)))
 }
 
 fn draw(frame: &mut Frame<'_>, scene: &Scene) {
@@ -74,11 +75,13 @@ fn draw(frame: &mut Frame<'_>, scene: &Scene) {
     ])
     .areas(frame.area());
     draw_head(frame, head, scene);
-    let [nodes, ways] = Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(top);
+    let [nodes, ways] =
+        Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(top);
     draw_nodes(frame, nodes, scene);
     draw_ways(frame, ways, scene);
     draw_counts(frame, counts, scene);
-    let [faults, lines] = Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(bottom);
+    let [faults, lines] =
+        Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(bottom);
     draw_faults(frame, faults, scene);
     draw_lines(frame, lines, scene);
 }
@@ -140,7 +143,7 @@ fn draw_nodes(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
 
 fn draw_ways(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
     let mut lines = vec![Line::styled(
-        format!("{:<13}{:<6}{:<7}{:>9}{:>9}", "from > to", "state", "dialed", "r.trip", "unacked"),
+        format!("{:<13}{:<5}{:<6}{:>9}{:>9}", "from > to", "is", "dialed", "trip", "unacked"),
         Style::new().add_modifier(Modifier::UNDERLINED),
     )];
     for from in 0..NAMES.len() {
@@ -151,14 +154,21 @@ fn draw_ways(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
                 PeerState::Away => ("away", Color::Yellow),
                 PeerState::Down => ("down", Color::Red),
             };
-            let dialed = if peer.state != PeerState::Up { "" } else if peer.dialed { "here" } else { "there" };
-            let trip = peer.round_trip.map_or(String::new(), |trip| format!("{:.2} ms", trip.as_secs_f64() * 1e3));
+            let dialed = if peer.state != PeerState::Up {
+                ""
+            } else if peer.dialed {
+                "here"
+            } else {
+                "there"
+            };
+            let trip =
+                peer.round_trip.map_or(String::new(), |trip| format!("{:.2} ms", trip.as_secs_f64() * 1e3));
             let way = format!("{} > {}", NAMES[from], NAMES[to]);
             let more = if peer.links > 1 { format!("  {} links", peer.links) } else { String::new() };
             lines.push(Line::from(vec![
                 Span::raw(format!("{way:<13}")),
-                Span::styled(format!("{state:<6}"), Style::new().fg(color)),
-                Span::raw(format!("{dialed:<7}{trip:>9}{:>9}{more}", peer.unacknowledged)),
+                Span::styled(format!("{state:<5}"), Style::new().fg(color)),
+                Span::raw(format!("{dialed:<6}{trip:>9}{:>9}{more}", peer.unacknowledged)),
             ]));
         }
     }
@@ -171,10 +181,11 @@ fn draw_counts(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
         scene.nodes.iter().flat_map(|node| &node.peers).map(|peer| peer.unacknowledged).sum();
     let bad = counts.doubled + counts.reordered;
     let text = format!(
-        "sent {}  taken {}  on the way {unacknowledged}  told as not taken {}  doubled {}  out of order {}",
+        "sent {}, taken {}, on the way {unacknowledged}, undelivered {}, doubled {}, reordered {}",
         counts.sent, counts.arrived, counts.undelivered, counts.doubled, counts.reordered
     );
-    let style = if bad == 0 { Style::new() } else { Style::new().fg(Color::Red).add_modifier(Modifier::REVERSED) };
+    let style =
+        if bad == 0 { Style::new() } else { Style::new().fg(Color::Red).add_modifier(Modifier::REVERSED) };
     let title = format!(" messages   {} links lost ", scene.links_lost);
     frame.render_widget(Paragraph::new(text).style(style).block(Block::bordered().title(title)), area);
 }
@@ -195,11 +206,15 @@ fn draw_faults(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
                     Span::raw(format!(" {ms} ms")),
                 ])
             }
-            None => Line::styled(format!("{at:>3}s {:<15}NOT WELL AGAIN", fault.fault), Style::new().fg(Color::Red)),
+            None => Line::styled(
+                format!("{at:>3}s {:<15}NOT WELL AGAIN", fault.fault),
+                Style::new().fg(Color::Red),
+            ),
         }
     });
     let title = " what was done, and how long until all was well ";
-    frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()).block(Block::bordered().title(title)), area);
+    frame
+        .render_widget(Paragraph::new(lines.collect::<Vec<_>>()).block(Block::bordered().title(title)), area);
 }
 
 fn draw_lines(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
@@ -214,5 +229,8 @@ fn draw_lines(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
         };
         Line::styled(format!("{:5.1} {}", line.at.as_secs_f64(), line.text), style)
     });
-    frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()).block(Block::bordered().title(" happenings ")), area);
+    frame.render_widget(
+        Paragraph::new(lines.collect::<Vec<_>>()).block(Block::bordered().title(" happenings ")),
+        area,
+    );
 }

@@ -151,7 +151,10 @@ impl Scene {
     /// The number of pairs with a session at both ends.
     pub(super) fn sessions(&self) -> u32 {
         let up = |from: usize, to: usize| {
-            self.nodes.get(from).and_then(|node| node.peers.get(to)).is_some_and(|peer| peer.state == PeerState::Up)
+            self.nodes
+                .get(from)
+                .and_then(|node| node.peers.get(to))
+                .is_some_and(|peer| peer.state == PeerState::Up)
         };
         PAIRS.iter().map(|(one, other)| u32::from(up(*one, *other) && up(*other, *one))).sum()
     }

@@ -40,7 +40,8 @@ enum Act {
 }
 
 impl Act {
-    const ALL: [Self; 6] = [Self::Cut, Self::DuplicateDial, Self::BlackHole, Self::Freeze, Self::Kill, Self::Stranger];
+    const ALL: [Self; 6] =
+        [Self::Cut, Self::DuplicateDial, Self::BlackHole, Self::Freeze, Self::Kill, Self::Stranger];
 
     const fn name(self) -> &'static str {
         match self {
@@ -114,9 +115,14 @@ impl Play<'_> {
         for who in 0..NAMES.len() {
             self.cast.start(who)?;
             let text = format!("{} starts: {}", NAMES[who], self.cast.id(who));
-            self.tell(Weight::Well, text, json!({"event": "started", "node": NAMES[who], "id": self.cast.id(who).to_string()}));
+            self.tell(
+                Weight::Well,
+                text,
+                json!({"event": "started", "node": NAMES[who], "id": self.cast.id(who).to_string()}),
+            );
         }
         self.recovers("start", "all three".to_owned(), began);
+        self.rest(QUIET);
         Ok(())
     }
 
@@ -159,7 +165,10 @@ impl Play<'_> {
                 self.happens(act, NAMES[from], "a stranger with another secret dials a node");
                 let stranger = self.cast.stranger(from)?;
                 self.rest(KNOCKS);
-                let turned_away = stranger.peers().iter().all(|peer| !matches!(peer.standing, mesh_proto::Standing::Up { .. }));
+                let turned_away = stranger
+                    .peers()
+                    .iter()
+                    .all(|peer| !matches!(peer.standing, mesh_proto::Standing::Up { .. }));
                 stranger.end();
                 if turned_away {
                     // Nothing had to recover: how long it takes until everybody was heard once more.
@@ -203,7 +212,11 @@ impl Play<'_> {
 
     fn happens(&self, act: Act, whom: &str, what: &str) {
         let text = format!("-- {}: {what} ({whom})", act.name());
-        self.tell(Weight::Fault, text, json!({"event": "fault", "fault": act.name(), "whom": whom, "what": what}));
+        self.tell(
+            Weight::Fault,
+            text,
+            json!({"event": "fault", "fault": act.name(), "whom": whom, "what": what}),
+        );
     }
 
     fn is_over(&self, fault: &'static str, whom: String, ms: Option<u64>) {

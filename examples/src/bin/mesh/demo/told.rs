@@ -74,7 +74,12 @@ pub(super) fn summary(summary: &Summary, json: bool) -> Result<(), Failure> {
 fn people(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     let Summary { sessions, counts, lost, links_lost, recoveries, seed } = summary;
     writeln!(out)?;
-    writeln!(out, "{} nodes ({}), {sessions} sessions, {links_lost} links lost on the way", NAMES.len(), NAMES.join(", "))?;
+    writeln!(
+        out,
+        "{} nodes ({}), {sessions} sessions, {links_lost} links lost on the way",
+        NAMES.len(),
+        NAMES.join(", ")
+    )?;
     writeln!(
         out,
         "{} messages sent, {} arrived, {} told to their sender as not taken",
