@@ -9,6 +9,7 @@
 //!
 //! Nothing is done under the lock that could wait: the records of a link are opened and sealed by its tasks.
 
+pub(crate) mod asks;
 mod halves;
 mod happenings;
 mod inbox;
@@ -24,6 +25,7 @@ mod wakes;
 use alloc::sync::Arc;
 use core::fmt;
 use core::net::SocketAddr;
+use core::sync::atomic::AtomicUsize;
 use core::task::Waker;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -56,6 +58,9 @@ struct Inner {
     me: NodeId,
     state: Mutex<State>,
     inbox: Inbox,
+    /// Questions of others that wait to be taken.
+    asked: Inbox,
+    serving: Arc<Serving>,
     outbox: Outbox,
     time: Arc<dyn Time>,
     names: Resolver,
@@ -65,15 +70,22 @@ struct Inner {
     admits: Option<Admits>,
 }
 
+/// How many are there to answer questions.
+#[derive(Debug, Default)]
+pub(crate) struct Serving(pub(crate) AtomicUsize);
+
 /// Asked about everybody who is not known to be let in.
 pub(crate) type Admits = Box<dyn Fn(Question) + Send + Sync>;
 
 impl Hub {
     pub(crate) fn new(node: Node, time: Arc<dyn Time>, admits: Option<Admits>) -> Self {
+        let serving = Arc::<Serving>::default();
         let inner = Inner {
             me: node.mesh().me(),
-            state: Mutex::new(State::new(node, Arc::clone(&time))),
+            state: Mutex::new(State::new(node, Arc::clone(&time), Arc::clone(&serving))),
             inbox: Inbox::default(),
+            asked: Inbox::default(),
+            serving,
             outbox: Outbox::default(),
             time,
             names: Resolver::new(),
@@ -183,6 +195,16 @@ impl Hub {
         self.0.inbox.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
     }
 
+    /// The next question; `None` once no more will come.
+    pub(crate) fn poll_asked(&self, context: &mut core::task::Context<'_>) -> core::task::Poll<Option<Received>> {
+        self.0.asked.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
+    }
+
+    /// How many are there to answer questions.
+    pub(crate) fn serving(&self) -> &Arc<Serving> {
+        &self.0.serving
+    }
+
     /// The machine is told what was taken: at once when nothing is left, in a moment when there is more.
     fn taken(&self, taking: Taking) -> Received {
         if taking.last {
@@ -235,8 +257,10 @@ impl Hub {
     /// Does something with the node once it knows all that was sent and taken, and then wakes whoever that concerns.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         self.with_untold(|state| {
-            if self.0.inbox.has_taken() {
-                self.0.inbox.taken().into_iter().for_each(|took| state.tell_took(took));
+            for inbox in [&self.0.inbox, &self.0.asked] {
+                if inbox.has_taken() {
+                    inbox.taken().into_iter().for_each(|took| state.tell_took(took));
+                }
             }
             if self.0.outbox.is_filled() {
                 for (peer, messages) in self.0.outbox.take() {
@@ -255,7 +279,9 @@ impl Hub {
             self.0.outbox.ask_about(&peer);
         }
         let mut wakes = state.wakes();
-        self.0.inbox.push(state.came(), &mut wakes);
+        let rest = state.rest();
+        self.0.inbox.push(&mut rest.came, &mut wakes);
+        self.0.asked.push(&mut rest.questions, &mut wakes);
         let (datagrams, asked) = (state.datagrams(), state.asked());
         drop(state);
         wakes.wake();
@@ -275,6 +301,7 @@ impl Hub {
         self.with(State::end);
         let mut wakes = wakes::Wakes::default();
         self.0.inbox.end(&mut wakes);
+        self.0.asked.end(&mut wakes);
         wakes.wake();
         // Its thread may wait for the node, which is not locked now.
         let surroundings = self.0.surroundings.lock().unwrap_or_else(PoisonError::into_inner).take();
