@@ -42,7 +42,12 @@ async fn all() -> Result<(), String> {
 
 async fn measured() -> Result<(), Failure> {
     let at = "127.0.0.1:0".parse()?;
-    let builder = || adapter_tokio::builder().secret(mesh_proto::wire::MeshSecret::new([7; 32])).discover_nobody().listen(at);
+    let builder = || {
+        adapter_tokio::builder()
+            .secret(mesh_proto::wire::MeshSecret::new([7; 32]))
+            .discover_nobody()
+            .listen(at)
+    };
     let (a, b) = (builder().start()?, builder().start()?);
     a.keep((b.me(), b.addresses().first().copied().ok_or("no address")?))?;
     a.send(b.me(), "up").await?;
@@ -167,7 +172,8 @@ async fn raw_bulk(
             let mut at = 0;
             while let Some(head) = buffer.get(at..held).and_then(|rest| rest.first_chunk::<4>()) {
                 let length = u32::from_le_bytes(*head) as usize;
-                let Some(body) = buffer.get(at + 4..(at + 4 + length).min(held)).filter(|body| body.len() == length)
+                let Some(body) =
+                    buffer.get(at + 4..(at + 4 + length).min(held)).filter(|body| body.len() == length)
                 else {
                     break;
                 };

@@ -141,12 +141,7 @@ impl Link {
     }
 
     /// On a stream that this node opened, though no order to dial did.
-    pub(crate) fn attached(
-        id: LinkId,
-        expected: Option<NodeId>,
-        class: PathClass,
-        until: Instant,
-    ) -> Self {
+    pub(crate) fn attached(id: LinkId, expected: Option<NodeId>, class: PathClass, until: Instant) -> Self {
         Self { expected, ..Self::new(id, Side::Dialed, Phase::Shaking { until }, None, class) }
     }
 
