@@ -5,6 +5,7 @@
 //!
 //! * one task asks for [jobs](Hub::job): streams to open, and times to [look](Hub::look) again;
 //! * one task for each listener gives the streams that it accepts to [`Hub::accept`];
+//! * streams that come from elsewhere go to [`Hub::attach`];
 //! * two tasks for each link have its [halves](Link).
 //!
 //! Nothing is done under the lock that could wait: the records of a link are opened and sealed by its tasks.
@@ -31,7 +32,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use mesh_proto::node::{Fresh, Input, Node, Reader, Verdict};
-use mesh_proto::{Answer, LinkId, NodeId, PathClass, Reason, Side, SystemError, Wait};
+use mesh_proto::{Answer, LinkId, NodeId, PathClass, Reason, Side, SystemError, Unable, Wait};
 
 pub use halves::{Incoming, Link, Outgoing, Over};
 pub use happenings::{Happening, Paused};
@@ -136,6 +137,25 @@ impl Hub {
             let link = answer.link().inspect_err(|why| log::debug!("a stream is not taken: {why}")).ok()?;
             let signal = state.open(link, Facts { side: Side::Accepted, remote, local, class });
             Some(Link::new(self, link, &signal))
+        })
+    }
+
+    /// Takes a stream of any kind, opened or accepted by whatever means: of a WebSocket, TLS, a Unix socket, a serial line,
+    /// memory. It has no address.
+    ///
+    /// # Errors
+    ///
+    /// There is no place for it: the driver ends it. Nothing has changed.
+    pub fn attach(&self, side: Attached, class: PathClass) -> Result<Link, Unattached> {
+        let fresh = fresh().ok_or(Unattached::NoEntropy)?;
+        let (input, side) = match side {
+            Attached::Dialed { expected } => (Input::Attached { expected, class, fresh }, Side::Dialed),
+            Attached::Accepted => (Input::Accepted { from: None, class, fresh }, Side::Accepted),
+        };
+        self.with(|state| {
+            let link = state.tell(input).link().map_err(Unattached::Unable)?;
+            let signal = state.open(link, Facts { side, remote: None, local: None, class });
+            Ok(Link::new(self, link, &signal))
         })
     }
 
@@ -313,6 +333,38 @@ impl Hub {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Which end of a stream is attached. One end dialed, and the other accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attached {
+    /// This node opened it, and speaks first.
+    Dialed {
+        /// Who is to be at the other end, if that is known: another is not talked to.
+        expected: Option<NodeId>,
+    },
+    /// The other node opened it.
+    Accepted,
+}
+
+/// Why a stream was not attached. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unattached {
+    /// The node has no place for it.
+    Unable(Unable),
+    /// The system has no entropy to give for its handshake.
+    NoEntropy,
+}
+
+impl fmt::Display for Unattached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unable(why) => why.fmt(f),
+            Self::NoEntropy => f.write_str("the system has no entropy to give"),
+        }
+    }
+}
+
+impl core::error::Error for Unattached {}
 
 /// Somebody has proven who it is, and waits to be let in. Whoever drops this turns nobody away: the other end waits a minute
 /// at most, and may come again.

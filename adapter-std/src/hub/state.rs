@@ -145,9 +145,14 @@ impl State {
     }
 
     fn turn(&mut self, now: Now, input: Input<'_>) -> Answer {
+        let attaches = if let Input::Attached { class, .. } = input { Some(class) } else { None };
         let turn = self.node.handle(now, input);
         let answer = turn.answer();
         let rest = &mut self.rest;
+        if let (Answer::Link(link), Some(class)) = (answer, attaches) {
+            // Its first words are among the orders of this very turn.
+            rest.links.attaching(link, class);
+        }
         rest.driver.machine = turn.carry_out(|order| rest.carry_out(order));
         answer
     }
