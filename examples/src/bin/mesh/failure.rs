@@ -55,7 +55,9 @@ impl fmt::Display for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::NoDoor | StartError::Config(_) | StartError::OwnSelf => Self::Usage(error.to_string()),
+            StartError::NoDoor | StartError::Config(_) | StartError::OwnSelf => {
+                Self::Usage(error.to_string())
+            }
             StartError::Identity(_) | StartError::Listen(_) | StartError::Keep(_) | StartError::System(_) => {
                 Self::Running(error.to_string())
             }
@@ -75,9 +77,8 @@ pub(crate) fn of_arguments(error: &clap::Error) -> Result<(), Failure> {
     }
     let text = error.to_string();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let told: Vec<&str> =
-        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
-    let told = told.join(" ");
+    let told = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let told = told.collect::<Vec<_>>().join(" ").replace(" tip: ", "; ");
     let told = told.strip_prefix("error: ").unwrap_or(&told);
     Err(Failure::Usage(format!("{told}; `mesh --help` and `mesh COMMAND --help` say what there is")))
 }

@@ -11,7 +11,8 @@ use crate::failure::Failure;
 pub(crate) fn identity() -> Result<PathBuf, Failure> {
     let folder = data().ok_or_else(|| {
         Failure::Running(
-            "this user has no folder for data; say where the identity is kept with --identity FILE".to_owned(),
+            "this user has no folder for data; say where the identity is kept with --identity FILE"
+                .to_owned(),
         )
     })?;
     make(&folder).map_err(|error| Failure::of_file("the folder", &folder, &error))?;

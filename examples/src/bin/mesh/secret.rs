@@ -33,7 +33,9 @@ fn new(path: &Path) -> Result<(), Failure> {
     let mut file = folder::private(path, Before::Absent).map_err(|error| {
         let path = path.display();
         if error.kind() == io::ErrorKind::AlreadyExists {
-            Failure::Running(format!("{path} is there and stays as it is; choose another name for the new secret"))
+            Failure::Running(format!(
+                "{path} is there and stays as it is; choose another name for the new secret"
+            ))
         } else if error.kind() == io::ErrorKind::NotFound {
             Failure::Running(format!("the folder of {path} is not there; make it first"))
         } else {
@@ -50,7 +52,9 @@ pub(crate) fn read(path: &Path) -> Result<MeshSecret, Failure> {
     let text = fs::read_to_string(path).map_err(|error| {
         if error.kind() == io::ErrorKind::NotFound {
             let path = path.display();
-            Failure::Running(format!("the secret {path} is not there; make one with `mesh secret new {path}`"))
+            Failure::Running(format!(
+                "the secret {path} is not there; make one with `mesh secret new {path}`"
+            ))
         } else {
             Failure::of_file("the secret", path, &error)
         }

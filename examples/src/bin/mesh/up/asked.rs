@@ -52,8 +52,7 @@ impl Asked {
     }
 }
 
-const COMMANDS: &str =
-    "/peers, /explain ID, /send ID TEXT, /dial ADDR, /forget ID, /wake, /stats, /quit; all else is sent to all";
+const COMMANDS: &str = "/peers, /explain ID, /send ID TEXT, /dial ADDR, /forget ID, /wake, /stats, /quit; all else is sent to all";
 
 fn typed(line: &str) -> Result<Asked, String> {
     let Some(command) = line.strip_prefix('/') else {
@@ -62,7 +61,11 @@ fn typed(line: &str) -> Result<Asked, String> {
     let (name, rest) = command.split_once(' ').map_or((command, ""), |(name, rest)| (name, rest.trim()));
     let missing = |what: &str| Err(format!("`/{name}` needs {what}; there are {COMMANDS}"));
     let nothing = |asked: Asked| {
-        if rest.is_empty() { Ok(asked) } else { Err(format!("`/{name}` takes nothing; there are {COMMANDS}")) }
+        if rest.is_empty() {
+            Ok(asked)
+        } else {
+            Err(format!("`/{name}` takes nothing; there are {COMMANDS}"))
+        }
     };
     match (name, rest) {
         ("peers", _) => nothing(Asked::Peers),
@@ -90,7 +93,8 @@ mod tests {
 
     #[test]
     fn what_is_typed_is_read() {
-        let send = |to: &str, text: &str| Asked::Send { to: to.to_owned(), text: text.to_owned(), token: None };
+        let send =
+            |to: &str, text: &str| Asked::Send { to: to.to_owned(), text: text.to_owned(), token: None };
         for (line, asked) in [
             ("hello  there\n", send("*", "hello  there")),
             ("/send abc hello there", send("abc", "hello there")),
@@ -117,7 +121,9 @@ mod tests {
         let token = Some("t1".to_owned());
         assert_eq!(sent, Some(Ok(Asked::Send { to: "*".to_owned(), text: "hi".to_owned(), token })));
         assert_eq!(Asked::read(r#"{"do":"quit"}"#, Form::Json), Some(Ok(Asked::Quit)));
-        for line in ["hello", "{}", r#"{"do":"fly"}"#, r#"{"do":"send","to":"*"}"#, r#"{"do":"explain","id":"x"}"#] {
+        for line in
+            ["hello", "{}", r#"{"do":"fly"}"#, r#"{"do":"send","to":"*"}"#, r#"{"do":"explain","id":"x"}"#]
+        {
             let error = Asked::read(line, Form::Json).expect("a line").expect_err("not understood");
             assert!(!error.contains('\n'), "{error}");
         }

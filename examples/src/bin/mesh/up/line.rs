@@ -9,7 +9,7 @@ use std::time::Instant;
 use mesh_proto::{Cause, Explanation, Incarnation, LinkId, NodeId, PathClass, Stats};
 use serde::{Serialize, Serializer};
 
-use super::reasons::{Untaken, Why};
+use crate::reasons::{Untaken, Why};
 
 /// For whom lines are written, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -372,7 +372,11 @@ impl fmt::Display for Line {
             Self::Listening { node, addrs, runtime } => {
                 write!(f, "{} listens", node.0.to_text().as_str())?;
                 let at: Vec<String> = addrs.iter().map(ToString::to_string).collect();
-                write!(f, " at {} ({runtime})", if at.is_empty() { "no address".to_owned() } else { at.join(", ") })
+                write!(
+                    f,
+                    " at {} ({runtime})",
+                    if at.is_empty() { "no address".to_owned() } else { at.join(", ") }
+                )
             }
             Self::Peer(peer) => peer.fmt(f),
             Self::Link { link, peer, state, dialed, local, remote, reason } => {
@@ -470,7 +474,9 @@ fn ways(
 fn stats_of(f: &mut fmt::Formatter<'_>, stats: &Stats) -> fmt::Result {
     let counts = serde_json::to_value(stats).map_err(|_| fmt::Error)?;
     f.write_str("counts:")?;
-    for (name, count) in counts.as_object().into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0)) {
+    for (name, count) in
+        counts.as_object().into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0))
+    {
         write!(f, " {name} {count}")?;
     }
     Ok(())

@@ -120,8 +120,8 @@ impl Options {
 
 /// What stands in a configuration file, read as if it had been said on the command line: one set of names and rules.
 fn read(path: &Path) -> Result<Options, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::of_file("the configuration", path, &error))?;
+    let text =
+        fs::read_to_string(path).map_err(|error| Failure::of_file("the configuration", path, &error))?;
     let wrong = |what: String| Failure::Usage(format!("the configuration {}: {what}", path.display()));
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -199,7 +199,9 @@ fn time(text: &str) -> Result<Duration, String> {
                 .zip(unit)
                 .and_then(|(number, unit)| number.checked_mul(unit))
                 .map(Duration::from_millis)
-                .ok_or_else(|| "give a time as in 500ms, 10s or 2m, or loopback, lan, wan, battery".to_owned())
+                .ok_or_else(|| {
+                    "give a time as in 500ms, 10s or 2m, or loopback, lan, wan, battery".to_owned()
+                })
         }
     }
 }

@@ -10,7 +10,7 @@ use futures_util::stream::{FuturesUnordered, Stream};
 use mesh_proto::{NodeId, Outcome};
 
 use super::line::Line;
-use super::reasons::Untaken;
+use crate::reasons::Untaken;
 
 /// How many messages wait for one peer before the node has them.
 const WAITING: usize = 16_384;
@@ -45,7 +45,13 @@ struct Settled {
 
 impl Post {
     /// Sends a message behind all others to this peer, or says at once what is in the way.
-    pub(super) fn send(&mut self, mesh: &Mesh, to: NodeId, text: String, token: Option<String>) -> Option<Line> {
+    pub(super) fn send(
+        &mut self,
+        mesh: &Mesh,
+        to: NodeId,
+        text: String,
+        token: Option<String>,
+    ) -> Option<Line> {
         let letter = Letter { to, text, token };
         match self.behind.get_mut(&to) {
             Some(waiting) if waiting.len() >= WAITING => {
@@ -74,9 +80,7 @@ impl Post {
                     self.receipts.push(Box::pin(settled));
                     Line::Queued { to: to.into(), token }
                 }
-                Err(error) => {
-                    Line::Undelivered { to: to.into(), token, reason: Untaken::Error(error) }
-                }
+                Err(error) => Line::Undelivered { to: to.into(), token, reason: Untaken::Error(error) },
             });
         }
         match Pin::new(&mut self.receipts).poll_next(context) {

@@ -20,7 +20,7 @@ use super::asked::{ALL, Asked};
 use super::input::{Input, stop};
 use super::line::{Explained, Known, Line, LinkState, Output, Pause, Peer, PeerState, millis};
 use super::post::Post;
-use super::reasons::Why;
+use crate::reasons::Why;
 use crate::failure::Failure;
 
 /// How long what was sent may take to be taken, when the node leaves.
@@ -204,7 +204,8 @@ impl Session {
     }
 
     fn poll_happenings(&mut self, context: &mut Context<'_>) {
-        while let Poll::Ready(Some(Happened { what, .. })) = Pin::new(&mut self.happenings).poll_next(context) {
+        while let Poll::Ready(Some(Happened { what, .. })) = Pin::new(&mut self.happenings).poll_next(context)
+        {
             self.happened(what);
         }
     }
@@ -328,7 +329,9 @@ impl Session {
 
     fn poll_messages(&mut self, context: &mut Context<'_>) -> bool {
         for _ in 0..BATCH {
-            let Poll::Ready(Some(received)) = Pin::new(&mut self.messages).poll_next(context) else { return true };
+            let Poll::Ready(Some(received)) = Pin::new(&mut self.messages).poll_next(context) else {
+                return true;
+            };
             // It came on a link of a peer that was told of before.
             self.catch_up(context);
             self.came(&received);
@@ -427,7 +430,9 @@ impl Session {
         };
         let peers: Vec<_> = self.mesh.peers().into_iter().filter(there).collect();
         if peers.is_empty() {
-            self.complain(format_args!("nobody is there to have this; /dial ADDR, or wait for somebody to come"));
+            self.complain(format_args!(
+                "nobody is there to have this; /dial ADDR, or wait for somebody to come"
+            ));
         }
         for view in peers {
             self.send(view.id, text.to_owned(), token.map(str::to_owned));
