@@ -6,9 +6,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use mesh_proto::node::Input;
-use mesh_proto::{
-    Answer, Explanation, NodeId, PeerView, Route, Routes, Stats, Unable, Wake, Wants, Window,
-};
+use mesh_proto::{Answer, Explanation, NodeId, PeerView, Route, Routes, Stats, Unable, Wake, Wants, Window};
 
 use super::contact::{Contact, Place};
 use super::leaving::{Leaving, collect};

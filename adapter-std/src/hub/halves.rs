@@ -116,7 +116,6 @@ impl Incoming {
     }
 
     /// Comes when the link is to be read no more.
-    #[must_use]
     pub fn over(&self) -> Over {
         Over { signal: Arc::clone(&self.signal), half: Half::Incoming }
     }
@@ -236,7 +235,6 @@ impl Outgoing {
     }
 
     /// Comes when the link is over: nothing is waited for any more.
-    #[must_use]
     pub fn over(&self) -> Over {
         Over { signal: Arc::clone(&self.signal), half: Half::Outgoing }
     }
