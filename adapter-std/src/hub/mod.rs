@@ -208,10 +208,7 @@ impl Hub {
     }
 
     /// The next message; `None` once no more will come.
-    pub(crate) fn poll_take(
-        &self,
-        context: &mut core::task::Context<'_>,
-    ) -> core::task::Poll<Option<Received>> {
+    pub(crate) fn poll_take(&self, context: &core::task::Context<'_>) -> core::task::Poll<Option<Received>> {
         self.0.inbox.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
     }
 
@@ -251,7 +248,7 @@ impl Hub {
                 state.know_room(peer, &self.0.outbox);
                 sent
             }),
-            put => {
+            put @ (Put::Waits | Put::Nudge(_)) => {
                 self.nudge(put);
                 Ok(())
             }

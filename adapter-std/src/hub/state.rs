@@ -259,7 +259,7 @@ impl State {
     }
 
     /// What can be sent to a peer without asking again.
-    pub(super) fn know_room(&mut self, peer: NodeId, outbox: &Outbox) {
+    pub(super) fn know_room(&self, peer: NodeId, outbox: &Outbox) {
         let mesh = self.node.mesh();
         let link = mesh.peer(&peer).and_then(|view| match view.standing {
             Standing::Up { link, .. } => Some(link),
@@ -308,7 +308,7 @@ impl State {
     }
 
     /// What became of a message; `None` if the node ended before that was known.
-    pub(crate) fn poll_receipt(&mut self, token: u64, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
+    pub(crate) fn poll_receipt(&mut self, token: u64, context: &Context<'_>) -> Poll<Option<Outcome>> {
         self.rest.post.poll_receipt(token, context, &mut self.rest.wakes)
     }
 
@@ -326,7 +326,7 @@ impl State {
     }
 
     /// Waits for news: ready when there are some for this reader, `false` when none will come.
-    pub(crate) fn poll_news(&mut self, cursor: &Cursor, context: &mut Context<'_>) -> Poll<bool> {
+    pub(crate) fn poll_news(&mut self, cursor: &Cursor, context: &Context<'_>) -> Poll<bool> {
         if self.node.mesh().has_news(cursor) {
             Poll::Ready(true)
         } else if self.rest.over {
@@ -368,7 +368,7 @@ impl State {
     }
 
     /// Ready when the driver's task is to look, or has a link to dial.
-    pub(super) fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Option<(LinkId, Route)>> {
+    pub(super) fn poll_driver(&mut self, context: &Context<'_>) -> Poll<Option<(LinkId, Route)>> {
         if let Some(dial) = self.rest.dials.pop_front() {
             return Poll::Ready(Some(dial));
         }
