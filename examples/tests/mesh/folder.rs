@@ -1,8 +1,8 @@
 //! A folder of its own for each test, which is gone when the test is over.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
