@@ -6,7 +6,9 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use mesh_proto::node::Input;
-use mesh_proto::{Answer, Explanation, NodeId, PeerView, Route, Routes, Stats, Unable, Wake, Wants};
+use mesh_proto::{
+    Answer, Explanation, NodeId, PeerView, Route, Routes, Stats, Unable, Wake, Wants, Window,
+};
 
 use super::contact::{Contact, Place};
 use super::leaving::{Leaving, collect};
@@ -254,6 +256,23 @@ impl Mesh {
     /// this out by itself; a program that knows sooner may say so.
     pub fn wake(&self) {
         self.hub().with(|state| state.tell(Input::Wake(Wake::Frozen)));
+    }
+
+    /// What was sent to a peer and is not known to be taken; `None` if it is not known.
+    #[must_use]
+    pub fn unacknowledged(&self, peer: NodeId) -> Option<Window> {
+        self.hub().with(|state| state.node().mesh().unacknowledged(&peer))
+    }
+
+    /// Stops the node for so long, as if the program did not run, and this thread with it: to see what becomes of that, in
+    /// tests and demonstrations.
+    pub fn freeze(&self, span: Duration) {
+        self.hub().with(|_| std::thread::sleep(span));
+    }
+
+    /// Ends the node at once and without a word, as if the program was killed.
+    pub fn end(&self) {
+        self.hub().end();
     }
 
     /// Waits until all that was sent is taken, for so long at most; then says goodbye to everybody and ends the node.

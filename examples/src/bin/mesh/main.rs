@@ -7,12 +7,15 @@
 extern crate alloc;
 
 mod completions;
+mod demo;
 mod failure;
 mod folder;
 mod id;
+mod reasons;
 mod replay;
 mod runtime;
 mod secret;
+mod signals;
 mod swarm;
 mod trace;
 mod up;
@@ -31,6 +34,7 @@ struct Arguments {
 }
 
 const EXAMPLES: &str = "Examples:
+  mesh demo                              three nodes, and all that can happen to them, for half a minute
   mesh secret new office.secret          makes the secret that all nodes of a mesh have
   mesh up --secret office.secret         runs a node; type to talk, /quit to leave
   mesh up --secret office.secret --peer 10.0.0.2:7000 --json
@@ -42,6 +46,8 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Watch three nodes survive what the field does to them.
+    Demo(demo::Options),
     /// Run a node.
     Up(Box<up::Options>),
     /// Print the id of this node.
@@ -61,6 +67,7 @@ fn main() -> ExitCode {
     let began = Instant::now();
     let done = match Arguments::try_parse() {
         Ok(Arguments { command }) => match command {
+            Command::Demo(options) => demo::run(&options, began),
             Command::Up(options) => up::run(*options, began),
             Command::Id(options) => id::run(&options),
             Command::Secret(command) => secret::run(&command),

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use adapter_smol::Smol;
+use adapter_std::Threads;
 use adapter_std::handle::{Builder, Driver, Mesh, StartError};
 use adapter_tokio::Tokio;
 use clap::ValueEnum;
@@ -14,12 +16,21 @@ pub(crate) enum Runtime {
     /// Tokio, on as many threads as there are cores.
     #[default]
     Tokio,
+    /// Smol, on a thread of the node's own.
+    Smol,
+    /// No runtime: plain threads.
+    Std,
 }
 
 impl Runtime {
+    /// Each of them.
+    pub(crate) const EACH: [Self; 3] = [Self::Tokio, Self::Smol, Self::Std];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Tokio => "tokio",
+            Self::Smol => "smol",
+            Self::Std => "std",
         }
     }
 
@@ -27,6 +38,8 @@ impl Runtime {
     pub(crate) fn begin(self) -> io::Result<Engine> {
         Ok(match self {
             Self::Tokio => Engine::Tokio(tokio::runtime::Builder::new_multi_thread().enable_all().build()?),
+            Self::Smol => Engine::Smol,
+            Self::Std => Engine::Std,
         })
     }
 }
@@ -35,6 +48,8 @@ impl Runtime {
 #[derive(Debug)]
 pub(crate) enum Engine {
     Tokio(tokio::runtime::Runtime),
+    Smol,
+    Std,
 }
 
 impl Engine {
@@ -45,6 +60,8 @@ impl Engine {
                 let _entered = runtime.enter();
                 setup.set_up(Builder::new(Tokio::new())).start()
             }
+            Self::Smol => setup.set_up(Builder::new(Smol::new())).start(),
+            Self::Std => setup.set_up(Builder::new(Threads::new())).start().map(|mesh| mesh.handle().clone()),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use mesh_proto::{Cause, Explanation, Incarnation, LinkId, NodeId, PathClass, Stats};
 use serde::{Serialize, Serializer};
 
-use super::reasons::{Untaken, Why};
+use crate::reasons::{Untaken, Why};
 
 /// For whom lines are written, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ mod input;
 mod line;
 mod options;
 mod post;
-mod reasons;
+
 mod session;
 
 use std::io;

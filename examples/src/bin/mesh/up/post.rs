@@ -10,7 +10,7 @@ use futures_util::stream::{FuturesUnordered, Stream};
 use mesh_proto::{NodeId, Outcome};
 
 use super::line::Line;
-use super::reasons::Untaken;
+use crate::reasons::Untaken;
 
 /// How many messages wait for one peer before the node has them.
 const WAITING: usize = 16_384;

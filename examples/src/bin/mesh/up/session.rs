@@ -20,7 +20,7 @@ use super::asked::{ALL, Asked};
 use super::input::{Input, stop};
 use super::line::{Explained, Known, Line, LinkState, Output, Pause, Peer, PeerState, millis};
 use super::post::Post;
-use super::reasons::Why;
+use crate::reasons::Why;
 use crate::failure::Failure;
 
 /// How long what was sent may take to be taken, when the node leaves.

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 /// Why a link or a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Why(pub(super) Reason);
+pub(crate) struct Why(pub(crate) Reason);
 
 impl Serialize for Why {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -56,7 +56,7 @@ fn word(reason: Reason) -> Cow<'static, str> {
 
 /// Why a message was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Untaken {
+pub(crate) enum Untaken {
     /// It was on its way.
     Outcome(Outcome),
     /// It was not sent.
