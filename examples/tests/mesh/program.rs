@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::folder::Folder;
 
 /// The runtimes that the program knows.
-pub(crate) const RUNTIMES: [&str; 1] = ["tokio"];
+pub(crate) const RUNTIMES: [&str; 3] = ["tokio", "smol", "std"];
 
 /// How long anything may take on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -20,8 +20,8 @@ use super::asked::{ALL, Asked};
 use super::input::{Input, stop};
 use super::line::{Explained, Known, Line, LinkState, Output, Pause, Peer, PeerState, millis};
 use super::post::Post;
-use crate::reasons::Why;
 use crate::failure::Failure;
+use crate::reasons::Why;
 
 /// How long what was sent may take to be taken, when the node leaves.
 const FLUSH: Duration = Duration::from_secs(5);
