@@ -484,3 +484,20 @@ fn a_node_whose_output_nobody_reads_leaves() {
         second.quit();
     }
 }
+
+#[test]
+fn what_was_sent_before_the_end_arrives() {
+    const MANY: u64 = 2_000;
+    for runtime in RUNTIMES {
+        let (folder, secret) = folder();
+        let (mut first, mut second) = pair(&folder, runtime, &secret);
+        let text = "much ".repeat(1_000);
+        for _ in 0..MANY {
+            second.write(&format!(r#"{{"do":"send","to":"*","text":"{text}"}}"#));
+        }
+        second.quit();
+        first.event("message", |message| message["seq"] == MANY);
+        first.event("peer", |peer| peer["reason"] == "left");
+        first.quit();
+    }
+}
