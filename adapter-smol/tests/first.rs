@@ -8,10 +8,16 @@ use futures_lite::future::{self, FutureExt};
 use mesh_proto::wire::MeshSecret;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How soon a dead link is found: so late that no ping comes to the help of what nobody woke.
+const SLOWLY: Duration = Duration::from_secs(240);
 
 fn builder() -> Builder {
     let at = "127.0.0.1:0".parse().expect("an address");
-    adapter_smol::builder().secret(MeshSecret::new([7; 32])).discover_nobody().listen(at)
+    adapter_smol::builder()
+        .secret(MeshSecret::new([7; 32]))
+        .discover_nobody()
+        .listen(at)
+        .detect_within(SLOWLY)
 }
 
 fn pair() -> (Mesh, Mesh) {

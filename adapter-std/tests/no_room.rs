@@ -34,10 +34,9 @@ fn a_link_without_a_thread_ends_as_exhausted_and_comes_once_there_is_room() {
     setrlimit(Resource::As, Rlimit { current: Some(size() + LITTLE), maximum: was.maximum })
         .expect("it may be lowered");
     a.keep((b.me(), b.addresses()[0])).expect("there is room");
-    let closed = happenings.find_map(|happened| match happened.what {
-        Happening::LinkClosed { reason, .. } => Some(reason),
-        Happening::LinkOpened { .. } => panic!("there was a thread"),
-        _ => None,
+    let closed = happenings.find_map(|happened| {
+        assert!(!matches!(happened.what, Happening::LinkOpened { .. }), "there was a thread");
+        if let Happening::LinkClosed { reason, .. } = happened.what { Some(reason) } else { None }
     });
     setrlimit(Resource::As, was).expect("it may be raised again");
     assert_eq!(closed, Some(Reason::System(SystemError::Exhausted)));

@@ -1,15 +1,18 @@
 //! Everything that a node on plain threads has of the system ends with it.
 #![cfg(target_os = "linux")]
 
+extern crate alloc;
+
 mod counting;
 
+use alloc::sync::Arc;
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use adapter_std::{Builder, Happening, Mesh};

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Instant;
 
 use adapter_std::handle::{Driver, Mesh, Started};
-use adapter_std::hub::{Dial, Hub, Incoming, Job, Link, Outgoing};
+use adapter_std::hub::{Attached, Dial, Hub, Incoming, Job, Link, Outgoing, Unattached};
 use adapter_std::platform::clock::{Clock, Time};
 use adapter_std::platform::listen::{AcceptFailure, Accepting};
 use adapter_std::platform::options::TcpOptions;
@@ -126,6 +126,31 @@ async fn accept(hub: Hub, listener: TcpListener, options: TcpOptions) {
             },
         }
     }
+}
+
+/// Joins a node to another by any stream of bytes that goes both ways and in order: of a WebSocket, TLS, a Unix socket, a
+/// serial line, [`duplex`](tokio::io::duplex). One end is attached as dialed, the other as accepted. It is encrypted and
+/// watched over as any other link is; when it ends nobody dials it again, and the session goes on over the next one.
+///
+/// To be called inside a runtime.
+///
+/// # Errors
+///
+/// The node has no place for it. The stream is dropped, and nothing else has changed.
+///
+/// # Panics
+///
+/// Outside a runtime.
+pub fn attach(
+    mesh: &Mesh,
+    stream: impl AsyncRead + AsyncWrite + Send + 'static,
+    side: Attached,
+    class: PathClass,
+) -> Result<(), Unattached> {
+    let link = mesh.hub().attach(side, class)?;
+    let (reading, writing) = tokio::io::split(stream);
+    run(link, reading, writing);
+    Ok(())
 }
 
 fn run_tcp(link: Link, stream: TcpStream) {

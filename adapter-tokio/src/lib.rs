@@ -37,7 +37,8 @@ mod driver;
 mod time;
 
 pub use adapter_std::handle::*;
-pub use driver::Tokio;
+pub use adapter_std::hub::{Attached, Unattached};
+pub use driver::{Tokio, attach};
 
 /// Makes a node.
 pub type Builder = adapter_std::handle::Builder<Tokio>;

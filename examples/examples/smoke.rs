@@ -14,7 +14,7 @@ use mesh_proto::NodeId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn core::error::Error>;
 
 /// Rounds of each kind; ours and raw take turns.
 const ROUNDS: usize = 9;

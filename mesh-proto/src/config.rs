@@ -65,7 +65,7 @@ pub struct Limits {
     pub peers: u32,
     /// Admitted links of one peer; two at least, or a newcomer could not wait.
     pub links_per_peer: u32,
-    /// Accepted links whose other end is not proven yet.
+    /// Accepted and attached links that are not admitted yet.
     pub half_open: u32,
     /// The same from one source: an IPv4 address, an IPv6 /64.
     pub half_open_per_source: u32,

@@ -56,6 +56,15 @@ pub enum Event<'a> {
         /// The kind of way that it goes.
         class: PathClass,
     },
+    /// This node opened a stream by other means than an order to dial. [`Turn::answer`](crate::Turn::answer) gives its
+    /// name, or says why there is none; then the caller ends the stream itself. It shares half-open room with the accepted
+    /// ones, and has no address: how it ends says nothing of any.
+    Attached {
+        /// Who is to be at the other end, if that is known: another is not met (R7).
+        expected: Option<NodeId>,
+        /// The kind of way that it goes.
+        class: PathClass,
+    },
     /// A dialed stream is open.
     Connected {
         /// The name that came with the order to dial.

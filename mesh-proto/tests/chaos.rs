@@ -6,7 +6,7 @@ use core::time::Duration;
 use mesh_proto::rules::{Clause, Rules, Without};
 use mesh_proto::sim::{self, Direction, End, NodeName, Start, Stop, StreamName, What, World};
 use mesh_proto::storage::Storage;
-use mesh_proto::{Config, Event, Heap, Limits, PathClass, Route, Shipped, Standing};
+use mesh_proto::{Config, Event, Heap, Limits, PathClass, Route, Shipped, Standing, Unable};
 
 /// Every wait of a redial and a probe after it, with room for slow dials.
 const OVER: Duration = Duration::from_secs(60);
@@ -72,7 +72,7 @@ impl<S: Storage, R: Rules> Chaos<S, R> {
         let (runs, stopped) = (self.world.runs(a), self.world.is_stopped(a));
         let span = ms(self.world.draw(60_000) + 1);
         let direction = one_of(&mut self.world, &[Direction::Both, Direction::From(a)]);
-        match self.world.draw(18) {
+        match self.world.draw(20) {
             0 | 1 if runs => {
                 let stop = one_of(&mut self.world, &[Stop::Kill, Stop::Vanish, Stop::Leave]);
                 self.world.stop(a, stop);
@@ -113,7 +113,8 @@ impl<S: Storage, R: Rules> Chaos<S, R> {
                 self.world.tell(a, Event::Forget { peer });
                 self.world.keep(a, b);
             }
-            16 => {
+            16 | 17 if runs && self.world.runs(b) => self.attach(a, b),
+            18 => {
                 let group: Vec<_> = self.nodes.iter().copied().filter(|_| self.world.draw(2) == 0).collect();
                 self.world.partition(&[&group]);
             }
@@ -121,6 +122,16 @@ impl<S: Storage, R: Rules> Chaos<S, R> {
                 let step = i64::try_from(self.world.draw(100_000_000)).unwrap_or(0) - 50_000_000;
                 self.world.step_clock(a, step);
             }
+        }
+    }
+
+    /// A stream that was opened by other means than a dial: sometimes for somebody else than the one who is there.
+    fn attach(&mut self, a: NodeName, b: NodeName) {
+        let class = one_of(&mut self.world, &[PathClass::Direct, PathClass::Relayed]);
+        let (there, other) = (self.world.id(b), self.world.id(self.nodes[0]));
+        let expected = one_of(&mut self.world, &[None, None, Some(there), Some(other)]);
+        if let Err(why) = self.world.attach(a, b, expected, class) {
+            assert_eq!((why, expected), (Unable::OwnSelf, Some(self.world.id(a))));
         }
     }
 
@@ -193,6 +204,8 @@ fn crowd<S: Storage, R: Rules>(seed: u64, rules: R) {
         let slow = ms(one_of(&mut chaos.world, &[0, 1, 50, 500, 2000]));
         chaos.world.slow_next_dial(from, slow);
         if chaos.world.draw(4) == 0 {
+            chaos.attach(from, to);
+        } else if chaos.world.draw(4) == 0 {
             let address = chaos.world.add_address(to);
             let routes = [Route { address, class: PathClass::Relayed }].into_iter().collect();
             let peer = chaos.world.id(to);

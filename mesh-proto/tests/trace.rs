@@ -98,7 +98,8 @@ impl Author {
         let newest = self.links.len().saturating_sub(1 + usize::from(a) % 4);
         match (what % 64, self.links.get_mut(newest)) {
             (20.., Some(known)) => known.event(what, a, b, c),
-            (0..7, _) | (20.., None) => {
+            (0 | 1, _) => Event::Attached { expected: (!c.is_multiple_of(4)).then_some(node(a)), class },
+            (2..7, _) | (20.., None) => {
                 Event::Incoming { from: (!a.is_multiple_of(8)).then_some(address), class }
             }
             (7..10, _) => Event::Keep { peer: node(a), routes },
@@ -229,9 +230,13 @@ fn record<S: mesh_proto::storage::Storage, K: Sink>(
         if choice.4.is_multiple_of(13) {
             recorder.begin_segment();
         }
+        // The stream that this node attaches is as far as a dialed one that is open.
+        let attached = if let Event::Attached { expected, .. } = &event { Some(*expected) } else { None };
         let turn = recorder.handle(mesh, now, event);
         if let Ok(link) = turn.answer().link() {
-            author.links.push(Known { link, dialed: false, expected: None, stage: 0, asked: 1 });
+            let (dialed, stage) = (attached.is_some(), u8::from(attached.is_some()));
+            let expected = attached.flatten();
+            author.links.push(Known { link, dialed, expected, stage, asked: 1 });
         }
         if choice.4.is_multiple_of(17) {
             author.wait = None;

@@ -43,7 +43,7 @@ impl Happenings {
         core::future::poll_fn(|context| self.poll_happened(context)).await
     }
 
-    fn poll_happened(&mut self, context: &mut Context<'_>) -> Poll<Option<Happened>> {
+    fn poll_happened(&mut self, context: &Context<'_>) -> Poll<Option<Happened>> {
         let next = &mut self.next;
         self.mesh.hub().with(|state| match state.log().at(*next) {
             Some((missed, at, what)) => {

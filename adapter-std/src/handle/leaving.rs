@@ -43,7 +43,7 @@ pub(super) enum Leaving {
 }
 
 impl Leaving {
-    pub(super) fn poll(&mut self, mesh: &Mesh, context: &mut Context<'_>) -> Poll<Left> {
+    pub(super) fn poll(&mut self, mesh: &Mesh, context: &Context<'_>) -> Poll<Left> {
         let left = mesh.hub().with(|state| self.step(state, context));
         if left.is_ready() {
             mesh.hub().end();
@@ -51,7 +51,7 @@ impl Leaving {
         left
     }
 
-    fn step(&mut self, state: &mut State, context: &mut Context<'_>) -> Poll<Left> {
+    fn step(&mut self, state: &mut State, context: &Context<'_>) -> Poll<Left> {
         let now = state.now().awake;
         loop {
             *self = match core::mem::replace(self, Self::Gone) {

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use mesh_proto::node::Input;
-use mesh_proto::{Answer, Explanation, NodeId, PeerView, Route, Routes, Stats, Unable, Wake, Wants, Window};
+use mesh_proto::{Answer, Explanation, Incarnation, NodeId, PeerView, Route, Routes, Standing, Stats, Unable, Wake, Wants, Window};
 
 use super::contact::{Contact, Place};
 use super::leaving::{Leaving, collect};
@@ -233,6 +233,14 @@ impl Mesh {
     #[must_use]
     pub fn happenings_from_the_start(&self) -> Happenings {
         Happenings::from_the_start(self.clone())
+    }
+
+    /// The run of a peer that there is a session with, if there is a link.
+    pub(super) fn run_of(&self, peer: NodeId) -> Option<Incarnation> {
+        match self.peer(peer)?.standing {
+            Standing::Up { incarnation, .. } => Some(incarnation),
+            Standing::Away { .. } | Standing::Down { .. } => None,
+        }
     }
 
     /// Why the link that carries the session with this peer was chosen, and what became of the others.

@@ -1,5 +1,6 @@
 //! What an application holds of a node: the builder that starts it, and the handle.
 
+mod asking;
 mod builder;
 mod contact;
 mod happenings;
@@ -9,6 +10,7 @@ mod messages;
 mod sending;
 mod watching;
 
+pub use asking::{Request, RequestError, Requests, Typed, TypedError, Undecodable};
 pub use builder::{Builder, Driver, StartError, Started};
 pub use contact::{Contact, ContactError};
 pub use happenings::{Happened, Happenings};

@@ -140,7 +140,7 @@ impl Sending {
     }
 
     /// Sends it, or notes who waits for room.
-    pub(super) fn poll(&mut self, hub: &Hub, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+    pub(super) fn poll(&mut self, hub: &Hub, context: &Context<'_>) -> Poll<Result<(), SendError>> {
         let Some(message) = self.message.take() else { return Poll::Ready(Ok(())) };
         match hub.post(self.peer, message, Some(context.waker())) {
             Err(Unsent { message, why: Unable::NoRoom }) => {

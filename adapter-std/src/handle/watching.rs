@@ -37,7 +37,7 @@ impl Watch {
         core::future::poll_fn(|context| self.poll_change(context)).await
     }
 
-    fn poll_change(&mut self, context: &mut Context<'_>) -> Poll<Option<Change>> {
+    fn poll_change(&mut self, context: &Context<'_>) -> Poll<Option<Change>> {
         loop {
             if let Some(change) = self.ahead.pop_front() {
                 return Poll::Ready(Some(change));

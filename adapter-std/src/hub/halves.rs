@@ -46,7 +46,7 @@ impl Link {
                 spoken: 0,
                 writer: None,
                 frames: Vec::new(),
-                moved: 0,
+                taken: 0,
             },
         }
     }
@@ -116,7 +116,6 @@ impl Incoming {
     }
 
     /// Comes when the link is to be read no more.
-    #[must_use]
     pub fn over(&self) -> Over {
         Over { signal: Arc::clone(&self.signal), half: Half::Incoming }
     }
@@ -142,8 +141,9 @@ pub struct Outgoing {
     spoken: usize,
     writer: Option<Box<Writer>>,
     frames: Vec<Frame<'static>>,
-    /// How much was written since the machine was told how much room there is.
-    moved: usize,
+    /// How much was taken to be written since the machine was told how much room there is: as the machine counts it, which
+    /// is more than it comes to in a record.
+    taken: u32,
 }
 
 impl Outgoing {
@@ -170,9 +170,10 @@ impl Outgoing {
         Poll::Pending
     }
 
-    /// Whether so much was written since the machine was told how much room there is that it may wait for that.
+    /// Whether so much was taken since the machine was told how much room there is that it may wait for that. All of it is
+    /// written when nothing is left to write.
     fn owes_room(&self) -> bool {
-        self.moved > MOST_UNWRITTEN as usize / 2
+        self.taken > MOST_UNWRITTEN / 2
     }
 
     /// As [`poll_ready`](Self::poll_ready). Dropping it loses nothing.
@@ -182,7 +183,7 @@ impl Outgoing {
 
     /// Takes what lies with the node.
     fn fetch(&mut self, state: &mut super::State) {
-        if mem::take(&mut self.moved) > 0 {
+        if mem::take(&mut self.taken) > 0 {
             state.tell_room(self.link);
         }
         let Some(entry) = state.link_mut(self.link) else { return };
@@ -193,6 +194,7 @@ impl Outgoing {
             self.writer = entry.writer.take();
         }
         if self.writer.is_some() {
+            self.taken = MOST_UNWRITTEN.saturating_sub(entry.backlog.room(0));
             entry.backlog.take(&mut self.frames);
         }
     }
@@ -224,7 +226,6 @@ impl Outgoing {
                     self.spoken += length;
                 } else if let Some(writer) = &mut self.writer {
                     writer.wrote(length);
-                    self.moved += length;
                 }
                 true
             }
@@ -234,7 +235,6 @@ impl Outgoing {
     }
 
     /// Comes when the link is over: nothing is waited for any more.
-    #[must_use]
     pub fn over(&self) -> Over {
         Over { signal: Arc::clone(&self.signal), half: Half::Outgoing }
     }

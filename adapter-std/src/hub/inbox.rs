@@ -72,7 +72,7 @@ impl Inbox {
     }
 
     /// Takes the first; `None` when there is none and none will come.
-    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Taking>> {
+    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<Option<Taking>> {
         let mut content = self.lock();
         match content.take(&self.untold) {
             Some(taking) => Poll::Ready(Some(taking)),

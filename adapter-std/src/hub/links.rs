@@ -60,6 +60,12 @@ impl Links {
         self.all.insert(link, Entry::new(facts));
     }
 
+    /// A link that this node opened by other means than an order to dial.
+    pub(super) fn attaching(&mut self, link: LinkId, class: PathClass) {
+        let facts = Facts { side: Side::Dialed, remote: None, local: None, class };
+        self.all.insert(link, Entry::new(facts));
+    }
+
     pub(super) fn write(&mut self, link: LinkId, bytes: &[u8], wakes: &mut Wakes) {
         if let Some(entry) = self.all.get_mut(&link) {
             entry.words.extend_from_slice(bytes);

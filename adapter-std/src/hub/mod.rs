@@ -5,10 +5,12 @@
 //!
 //! * one task asks for [jobs](Hub::job): streams to open, and times to [look](Hub::look) again;
 //! * one task for each listener gives the streams that it accepts to [`Hub::accept`];
+//! * streams that come from elsewhere go to [`Hub::attach`];
 //! * two tasks for each link have its [halves](Link).
 //!
 //! Nothing is done under the lock that could wait: the records of a link are opened and sealed by its tasks.
 
+pub(crate) mod asks;
 mod halves;
 mod happenings;
 mod inbox;
@@ -24,12 +26,13 @@ mod wakes;
 use alloc::sync::Arc;
 use core::fmt;
 use core::net::SocketAddr;
+use core::sync::atomic::AtomicUsize;
 use core::task::Waker;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use mesh_proto::node::{Fresh, Input, Node, Reader, Verdict};
-use mesh_proto::{Answer, LinkId, NodeId, PathClass, Reason, Side, SystemError, Wait};
+use mesh_proto::{Answer, LinkId, NodeId, PathClass, Reason, Side, SystemError, Unable, Wait};
 
 pub use halves::{Incoming, Link, Outgoing, Over};
 pub use happenings::{Happening, Paused};
@@ -56,6 +59,9 @@ struct Inner {
     me: NodeId,
     state: Mutex<State>,
     inbox: Inbox,
+    /// Questions of others that wait to be taken.
+    asked: Inbox,
+    serving: Arc<Serving>,
     outbox: Outbox,
     time: Arc<dyn Time>,
     names: Resolver,
@@ -65,15 +71,22 @@ struct Inner {
     admits: Option<Admits>,
 }
 
+/// How many are there to answer questions.
+#[derive(Debug, Default)]
+pub(crate) struct Serving(pub(crate) AtomicUsize);
+
 /// Asked about everybody who is not known to be let in.
 pub(crate) type Admits = Box<dyn Fn(Question) + Send + Sync>;
 
 impl Hub {
     pub(crate) fn new(node: Node, time: Arc<dyn Time>, admits: Option<Admits>) -> Self {
+        let serving = Arc::<Serving>::default();
         let inner = Inner {
             me: node.mesh().me(),
-            state: Mutex::new(State::new(node, Arc::clone(&time))),
+            state: Mutex::new(State::new(node, Arc::clone(&time), Arc::clone(&serving))),
             inbox: Inbox::default(),
+            asked: Inbox::default(),
+            serving,
             outbox: Outbox::default(),
             time,
             names: Resolver::new(),
@@ -127,6 +140,25 @@ impl Hub {
         })
     }
 
+    /// Takes a stream of any kind, opened or accepted by whatever means: of a WebSocket, TLS, a Unix socket, a serial line,
+    /// memory. It has no address.
+    ///
+    /// # Errors
+    ///
+    /// There is no place for it: the driver ends it. Nothing has changed.
+    pub fn attach(&self, side: Attached, class: PathClass) -> Result<Link, Unattached> {
+        let fresh = fresh().ok_or(Unattached::NoEntropy)?;
+        let (input, side) = match side {
+            Attached::Dialed { expected } => (Input::Attached { expected, class, fresh }, Side::Dialed),
+            Attached::Accepted => (Input::Accepted { from: None, class, fresh }, Side::Accepted),
+        };
+        self.with(|state| {
+            let link = state.tell(input).link().map_err(Unattached::Unable)?;
+            let signal = state.open(link, Facts { side, remote: None, local: None, class });
+            Ok(Link::new(self, link, &signal))
+        })
+    }
+
     /// A dialed stream is open; `None` if it is not wanted any more.
     fn connected(&self, link: LinkId, local: Option<SocketAddr>, remote: Option<SocketAddr>) -> Option<Link> {
         let Some(fresh) = fresh() else {
@@ -176,11 +208,18 @@ impl Hub {
     }
 
     /// The next message; `None` once no more will come.
-    pub(crate) fn poll_take(
-        &self,
-        context: &mut core::task::Context<'_>,
-    ) -> core::task::Poll<Option<Received>> {
+    pub(crate) fn poll_take(&self, context: &core::task::Context<'_>) -> core::task::Poll<Option<Received>> {
         self.0.inbox.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
+    }
+
+    /// The next question; `None` once no more will come.
+    pub(crate) fn poll_asked(&self, context: &mut core::task::Context<'_>) -> core::task::Poll<Option<Received>> {
+        self.0.asked.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
+    }
+
+    /// How many are there to answer questions.
+    pub(crate) fn serving(&self) -> &Arc<Serving> {
+        &self.0.serving
     }
 
     /// The machine is told what was taken: at once when nothing is left, in a moment when there is more.
@@ -209,7 +248,7 @@ impl Hub {
                 state.know_room(peer, &self.0.outbox);
                 sent
             }),
-            put => {
+            put @ (Put::Waits | Put::Nudge(_)) => {
                 self.nudge(put);
                 Ok(())
             }
@@ -235,8 +274,10 @@ impl Hub {
     /// Does something with the node once it knows all that was sent and taken, and then wakes whoever that concerns.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         self.with_untold(|state| {
-            if self.0.inbox.has_taken() {
-                self.0.inbox.taken().into_iter().for_each(|took| state.tell_took(took));
+            for inbox in [&self.0.inbox, &self.0.asked] {
+                if inbox.has_taken() {
+                    inbox.taken().into_iter().for_each(|took| state.tell_took(took));
+                }
             }
             if self.0.outbox.is_filled() {
                 for (peer, messages) in self.0.outbox.take() {
@@ -255,7 +296,9 @@ impl Hub {
             self.0.outbox.ask_about(&peer);
         }
         let mut wakes = state.wakes();
-        self.0.inbox.push(state.came(), &mut wakes);
+        let rest = state.rest();
+        self.0.inbox.push(&mut rest.came, &mut wakes);
+        self.0.asked.push(&mut rest.questions, &mut wakes);
         let (datagrams, asked) = (state.datagrams(), state.asked());
         drop(state);
         wakes.wake();
@@ -275,6 +318,7 @@ impl Hub {
         self.with(State::end);
         let mut wakes = wakes::Wakes::default();
         self.0.inbox.end(&mut wakes);
+        self.0.asked.end(&mut wakes);
         wakes.wake();
         // Its thread may wait for the node, which is not locked now.
         let surroundings = self.0.surroundings.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -286,6 +330,38 @@ impl Hub {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Which end of a stream is attached. One end dialed, and the other accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attached {
+    /// This node opened it, and speaks first.
+    Dialed {
+        /// Who is to be at the other end, if that is known: another is not talked to.
+        expected: Option<NodeId>,
+    },
+    /// The other node opened it.
+    Accepted,
+}
+
+/// Why a stream was not attached. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unattached {
+    /// The node has no place for it.
+    Unable(Unable),
+    /// The system has no entropy to give for its handshake.
+    NoEntropy,
+}
+
+impl fmt::Display for Unattached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unable(why) => why.fmt(f),
+            Self::NoEntropy => f.write_str("the system has no entropy to give"),
+        }
+    }
+}
+
+impl core::error::Error for Unattached {}
 
 /// Somebody has proven who it is, and waits to be let in. Whoever drops this turns nobody away: the other end waits a minute
 /// at most, and may come again.

@@ -73,7 +73,7 @@ impl Post {
     pub(super) fn poll_receipt(
         &mut self,
         token: u64,
-        context: &mut Context<'_>,
+        context: &Context<'_>,
         wakes: &mut Wakes,
     ) -> Poll<Option<Outcome>> {
         match self.receipts.get_mut(&token) {

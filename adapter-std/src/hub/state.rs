@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::mem;
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::time::SystemTime;
@@ -12,6 +13,7 @@ use mesh_proto::{
     Answer, Cursor, Instant, LinkId, Message, NodeId, Now, Outcome, Route, Standing, Unable, Wait,
 };
 
+use super::asks::{self, ANSWER, ASK, Asks};
 use super::halves::{Over, Signal};
 use super::happenings::{Happening, Log, Paused};
 use super::inbox::{Received, Took};
@@ -20,7 +22,7 @@ use super::naming::Names;
 use super::neighbourhood::Datagram;
 use super::outbox::Outbox;
 use super::post::{Post, Unsent};
-use super::sooner;
+use super::{Serving, sooner};
 use super::wakes::{Wakes, waits};
 use crate::platform::clock::Time;
 
@@ -45,8 +47,15 @@ pub(super) struct Rest {
     pub(super) links: Links,
     pub(super) dials: VecDeque<(LinkId, Route)>,
     pub(super) post: Post,
+    pub(super) asks: Asks,
     pub(super) log: Log,
     pub(super) came: Vec<(u64, Received)>,
+    pub(super) questions: Vec<(u64, Received)>,
+    /// What the node itself took, and the machine is to be told.
+    taken: Vec<Took>,
+    /// Questions that nobody is there to answer.
+    unserved: Vec<(NodeId, u64)>,
+    serving: Arc<Serving>,
     pub(super) datagrams: Vec<Datagram>,
     pub(super) asked: Vec<NodeId>,
     pub(super) wakes: Wakes,
@@ -84,9 +93,9 @@ impl Default for Driver {
 }
 
 impl State {
-    pub(super) fn new(node: Node, time: Arc<dyn Time>) -> Self {
+    pub(super) fn new(node: Node, time: Arc<dyn Time>, serving: Arc<Serving>) -> Self {
         let last = time.now();
-        let (names, rest, told) = (Names::default(), Rest::default(), Cursor::default());
+        let (names, rest, told) = (Names::default(), Rest { serving, ..Rest::default() }, Cursor::default());
         Self { node, time, names, rest, told, last }
     }
 
@@ -115,6 +124,13 @@ impl State {
                 self.turn(now, Input::Broken { link });
             }
         }
+        while let Some(Took { peer, lane, serial }) = self.rest.taken.pop() {
+            self.turn(now, Input::Took { peer, lane, serial });
+        }
+        while let Some((peer, number)) = self.rest.unserved.pop() {
+            let message = Message::plain(asks::Answer::Nobody.body(number).into()).of_kind(ANSWER);
+            self.turn(now, Input::Send { peer, messages: (&message).into() });
+        }
         while let Some((peer, messages)) = self.rest.post.retried() {
             let answer = self.turn(now, Input::Send { peer, messages: messages.as_slice().into() });
             self.rest.post.answered(peer, messages, answer, &mut self.rest.wakes);
@@ -129,9 +145,14 @@ impl State {
     }
 
     fn turn(&mut self, now: Now, input: Input<'_>) -> Answer {
+        let attaches = if let Input::Attached { class, .. } = input { Some(class) } else { None };
         let turn = self.node.handle(now, input);
         let answer = turn.answer();
         let rest = &mut self.rest;
+        if let (Answer::Link(link), Some(class)) = (answer, attaches) {
+            // Its first words are among the orders of this very turn.
+            rest.links.attaching(link, class);
+        }
         rest.driver.machine = turn.carry_out(|order| rest.carry_out(order));
         answer
     }
@@ -146,8 +167,12 @@ impl State {
         }
         if self.node.mesh().has_news(&self.told) {
             let news = self.node.mesh().news(&mut self.told);
-            let gone = news.filter(|peer| !matches!(peer.standing, Standing::Up { .. }));
-            self.rest.uncertain.extend(gone.map(|peer| peer.id));
+            for peer in news {
+                self.rest.asks.changed(&peer, &mut self.rest.wakes);
+                if !matches!(peer.standing, Standing::Up { .. }) {
+                    self.rest.uncertain.push(peer.id);
+                }
+            }
             self.rest.wakes.take_all(&mut self.rest.watchers);
             // A peer that somebody waits for may be gone.
             self.rest.post.all_look_again(&mut self.rest.wakes);
@@ -234,7 +259,7 @@ impl State {
     }
 
     /// What can be sent to a peer without asking again.
-    pub(super) fn know_room(&mut self, peer: NodeId, outbox: &Outbox) {
+    pub(super) fn know_room(&self, peer: NodeId, outbox: &Outbox) {
         let mesh = self.node.mesh();
         let link = mesh.peer(&peer).and_then(|view| match view.standing {
             Standing::Up { link, .. } => Some(link),
@@ -283,8 +308,17 @@ impl State {
     }
 
     /// What became of a message; `None` if the node ended before that was known.
-    pub(crate) fn poll_receipt(&mut self, token: u64, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
+    pub(crate) fn poll_receipt(&mut self, token: u64, context: &Context<'_>) -> Poll<Option<Outcome>> {
         self.rest.post.poll_receipt(token, context, &mut self.rest.wakes)
+    }
+
+    /// The answer to a question.
+    pub(crate) fn poll_answer(&mut self, number: u64, context: &mut Context<'_>) -> Poll<asks::Answer> {
+        self.rest.asks.poll(number, context, &mut self.rest.wakes)
+    }
+
+    pub(crate) fn asks(&mut self) -> &mut Asks {
+        &mut self.rest.asks
     }
 
     pub(crate) fn post(&mut self) -> &mut Post {
@@ -292,7 +326,7 @@ impl State {
     }
 
     /// Waits for news: ready when there are some for this reader, `false` when none will come.
-    pub(crate) fn poll_news(&mut self, cursor: &Cursor, context: &mut Context<'_>) -> Poll<bool> {
+    pub(crate) fn poll_news(&mut self, cursor: &Cursor, context: &Context<'_>) -> Poll<bool> {
         if self.node.mesh().has_news(cursor) {
             Poll::Ready(true)
         } else if self.rest.over {
@@ -325,10 +359,6 @@ impl State {
         self.rest.wakes.gathered()
     }
 
-    pub(super) fn came(&mut self) -> &mut Vec<(u64, Received)> {
-        &mut self.rest.came
-    }
-
     pub(super) fn datagrams(&mut self) -> Vec<Datagram> {
         mem::take(&mut self.rest.datagrams)
     }
@@ -338,7 +368,7 @@ impl State {
     }
 
     /// Ready when the driver's task is to look, or has a link to dial.
-    pub(super) fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Option<(LinkId, Route)>> {
+    pub(super) fn poll_driver(&mut self, context: &Context<'_>) -> Poll<Option<(LinkId, Route)>> {
         if let Some(dial) = self.rest.dials.pop_front() {
             return Poll::Ready(Some(dial));
         }
@@ -359,6 +389,7 @@ impl State {
         rest.links.end(&mut rest.wakes);
         rest.dials.clear();
         rest.post.end(&mut rest.wakes);
+        rest.asks.end(&mut rest.wakes);
         rest.log.end(&mut rest.wakes);
         rest.wakes.take_all(&mut rest.watchers);
         rest.enders.drain(..).for_each(|signal| rest.wakes.end(&signal));
@@ -391,7 +422,19 @@ impl Rest {
             }
             Order::Deliver { peer, message } => {
                 let (lane, kind, body) = (message.lane, message.kind, message.body.to_bytes());
-                self.came.push((message.serial, Received { from: peer, lane, kind, body }));
+                let took = Took { peer, lane, serial: message.serial };
+                match kind {
+                    ANSWER => {
+                        self.asks.answered(peer, &body, &mut self.wakes);
+                        self.taken.push(took);
+                    }
+                    ASK if self.serving.0.load(Ordering::Acquire) == 0 => {
+                        self.taken.push(took);
+                        self.unserved.extend(asks::number(&body).map(|number| (peer, number)));
+                    }
+                    ASK => self.questions.push((took.serial, Received { from: peer, lane, kind, body })),
+                    _ => self.came.push((took.serial, Received { from: peer, lane, kind, body })),
+                }
             }
             Order::Settled { peer, token, wants, outcome } => {
                 self.post.settled(peer, token, wants, outcome, &mut self.wakes);

@@ -4,15 +4,20 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use adapter_std::platform::identity_file::{IdentityFile, IdentityFileError, IdentityFileProblem, Secret};
+use adapter_std::platform::entropy;
+use adapter_std::platform::identity_file::{IdentityFile, IdentityFileError, IdentityFileProblem};
+use mesh_proto::wire::Identity;
 
 use crate::support::Folder;
 
-const SECRET: Secret = Secret::new([0xa5; 32]);
 const KEPT: &str = "it is left as it is: put a copy back, or move it away to begin with a new identity, which others do not know";
 
+fn identity() -> Identity {
+    Identity::new([0xa5; 32])
+}
+
 fn open(path: &Path) -> Result<IdentityFile, IdentityFileError> {
-    IdentityFile::open(path, || Ok(SECRET))
+    IdentityFile::open(path, || Ok(identity()))
 }
 
 /// Opens a file that must not open, and sees that it stays as it was, alone in its folder.
@@ -36,10 +41,10 @@ fn r6_the_secret_stays_and_the_start_rises() {
     let folder = Folder::new();
     let path = folder.file("id");
     for start in 1..=5 {
-        let secret = || if start == 1 { Ok(SECRET) } else { Err(io::Error::other("made once")) };
-        let identity = IdentityFile::open(&path, secret).expect("it opens");
-        assert_eq!(identity.start(), start);
-        assert_eq!(*identity.secret(), SECRET);
+        let secret = || if start == 1 { Ok(identity()) } else { Err(io::Error::other("made once")) };
+        let file = IdentityFile::open(&path, secret).expect("it opens");
+        assert_eq!(file.start(), start);
+        assert_eq!(*file.identity(), identity());
     }
     assert_eq!(folder.names(), ["id", "id.lock"]);
 }
@@ -55,9 +60,9 @@ fn the_text_of_the_file_is_settled() {
 
 #[test]
 fn a_drawn_secret_is_new_and_not_shown() {
-    let (first, second) = (Secret::draw().expect("entropy"), Secret::draw().expect("entropy"));
+    let (first, second) = (entropy::identity().expect("entropy"), entropy::identity().expect("entropy"));
     assert_ne!(first, second);
-    assert_eq!(format!("{first:?}"), "Secret(..)");
+    assert_eq!(format!("{first:?}"), format!("Identity {{ id: {:?}, .. }}", first.id()));
 }
 
 #[test]

@@ -442,6 +442,7 @@ impl fmt::Display for Told<'_> {
                 write!(f, "on {link}: {:?}", &**frames)
             }
             Event::Incoming { .. } => f.write_str("an accepted stream"),
+            Event::Attached { .. } => f.write_str("an attached stream"),
             Event::Connected { .. }
             | Event::Proven { .. }
             | Event::Closed { .. }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::bounded::push_newest;
 use crate::event::{Proof, Route};
 use crate::frame::{Hello, PathClass, Welcome};
-use crate::id::{Incarnation, LinkId};
+use crate::id::{Incarnation, LinkId, NodeId};
 use crate::machine::Mesh;
 use crate::machine::candidates::Origin;
 use crate::machine::ending::{How, Witness};
@@ -18,6 +18,7 @@ use crate::machine::turn::{Answer, Unable};
 use crate::reason::{Reason, Refusal};
 use crate::rules::{Clause, Rules};
 use crate::storage::{Array, Index, Slot, Storage};
+use crate::time::Instant;
 
 /// How long a link may wait for the answer to the question whether it is let in.
 const ASK_WITHIN: Duration = Duration::from_secs(60);
@@ -66,14 +67,32 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let from_there = self.unproven(same_source).count();
         if from_there >= limits.half_open_per_source as usize && self.rules.holds(Clause::RoomPerSource) {
             self.give_way_half_open(same_source);
-        } else if self.half_open.len() >= limits.half_open as usize
+        }
+        self.add_half_open(|id, until| Link::accepted(id, from, class, until))
+    }
+
+    /// This node opened a stream that it was not told to dial: it begins as an accepted one does, but for the rate, which
+    /// keeps strangers off.
+    pub(crate) fn attached(&mut self, expected: Option<NodeId>, class: PathClass) -> Answer {
+        if self.leaving {
+            return Answer::Unable(Unable::Leaving);
+        }
+        if expected == Some(self.me) {
+            return Answer::Unable(Unable::OwnSelf);
+        }
+        self.add_half_open(|id, until| Link::attached(id, expected, class, until))
+    }
+
+    /// Puts a link into half-open room; where there is none left, a random unproven one gives way.
+    fn add_half_open(&mut self, make: impl FnOnce(LinkId, Instant) -> Link) -> Answer {
+        if self.half_open.len() >= self.config.limits.half_open as usize
             && !(self.rules.holds(Clause::RandomGivesWay) && self.give_way_half_open(|_| true))
         {
             self.stats.no_room_for_link += 1;
             return Answer::Unable(Unable::LinksFull);
         }
         let until = self.clock.after(self.config.handshake_within);
-        let Some(slot) = self.add_link(|id| Link::accepted(id, from, class, until)) else {
+        let Some(slot) = self.add_link(|id| make(id, until)) else {
             self.stats.no_room_for_link += 1;
             return Answer::Unable(Unable::LinksFull);
         };
@@ -117,10 +136,52 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Side::Accepted => {}
             Side::Dialed => {
                 let target = link.peer;
-                if proof.peer == self.me || target.is_none_or(|target| self.meet(slot, target, proof)) {
+                let fits = proof.peer == self.me
+                    || match target {
+                        Some(target) => self.meet(slot, target, proof),
+                        None => self.meet_at_attached(slot, proof),
+                    };
+                if fits {
                     self.greet(slot);
                 }
             }
+        }
+    }
+
+    /// The same at the end of an attached stream, which has hung on no peer until now: the hello speaks of a session, so
+    /// there must be a place for that.
+    fn meet_at_attached(&mut self, slot: Slot, proof: Proof) -> bool {
+        let expected = self.links.get(slot).and_then(|link| link.expected);
+        if expected.is_some_and(|id| id != proof.peer) && self.rules.holds(Clause::DialWhatWasAsked) {
+            self.end_quietly(slot, Reason::WrongPeer);
+            return false;
+        }
+        let peer = match self.find(&proof.peer) {
+            Some(peer) if self.crowded(peer) => {
+                self.end_link(slot, Reason::Abandoned, How::Cut, Witness::Both);
+                return false;
+            }
+            Some(peer) => peer,
+            None => match self.add_peer(Some(proof.peer), Rank::Loose) {
+                Some(peer) => peer,
+                None => {
+                    self.stats.refused_full += 1;
+                    self.end_link(slot, Reason::Refused(Refusal::Full), How::Cut, Witness::Both);
+                    return false;
+                }
+            },
+        };
+        self.hang_on(slot, peer);
+        true
+    }
+
+    /// Puts a link among those of a peer.
+    fn hang_on(&mut self, slot: Slot, place: Slot) {
+        if let Some(link) = self.links.get_mut(slot) {
+            link.peer = Some(place);
+        }
+        if let Some(peer) = self.peers.get_mut(place) {
+            peer.links.push_back(&mut self.links, slot);
         }
     }
 
@@ -160,12 +221,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         };
         // It is a peer that has a place already: the wish moves there.
         self.detach(slot);
-        if let Some(peer) = self.peers.get_mut(known) {
-            peer.links.push_back(&mut self.links, slot);
-        }
-        if let Some(link) = self.links.get_mut(slot) {
-            link.peer = Some(known);
-        }
+        self.hang_on(slot, known);
         self.move_wish(target, known, route);
         let fits = self.meet(slot, known, proof);
         self.review(known);
@@ -262,12 +318,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.take_evidence(peer, hello);
         }
         self.leave_half_open(slot);
+        self.hang_on(slot, peer);
         if let Some(link) = self.links.get_mut(slot) {
-            link.peer = Some(peer);
             link.owes.welcome = true;
-        }
-        if let Some(peer) = self.peers.get_mut(peer) {
-            peer.links.push_back(&mut self.links, slot);
         }
         self.admit(slot, peer, hello);
     }
@@ -289,7 +342,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
         link.doubted_there = welcome.doubt;
         let (hinted, route) = (link.hinted, link.remote.map(|address| Route { address, class: link.class }));
-        self.settle_dial(hinted);
+        if link.was_ordered() {
+            self.settle_dial(hinted);
+        } else {
+            self.leave_half_open(slot);
+        }
         self.take_evidence(peer, &welcome.hello);
         if let (Some(peer), Some(route)) = (self.peers.get_mut(peer), route) {
             peer.candidates.praise(route);
@@ -412,7 +469,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         link.pulse = Some(Pulse::new(now, detect_within, self.config.probe_floor, measured));
         link.stable_at = Some(now.after(self.config.stable_after));
         link.grace_used = false;
-        let side = link.side;
+        let was_ordered = link.was_ordered();
         if doubtful {
             self.stats.doubts += 1;
             link.owes.doubted = matches!(link.side, Side::Dialed);
@@ -425,18 +482,20 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if !doubtful && !link.doubted_there {
             self.begin_session(slot, place);
         }
-        self.arrived(place, side);
+        if was_ordered {
+            self.arrived(place);
+        }
         self.touch(slot);
         self.review(place);
     }
 
     /// A dial has led to a link: the attempt is over, and the dials beside it are not needed. Whether a link that was
-    /// accepted ends the attempt too depends on the kind of way it goes, and is seen when the peer is reviewed.
-    fn arrived(&mut self, place: Slot, side: Side) {
+    /// accepted or attached ends the attempt too depends on the kind of way it goes, and is seen when the peer is reviewed.
+    fn arrived(&mut self, place: Slot) {
         if !self.rules.holds(Clause::OneAttempt) {
             return;
         }
-        if let (Side::Dialed, Some(peer)) = (side, self.peers.get_mut(place)) {
+        if let Some(peer) = self.peers.get_mut(place) {
             peer.redial.attempt = None;
             peer.redial.asked = None;
             self.waiting.remove(&mut self.peers, place);
@@ -526,7 +585,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     }
 
     /// Gives a name to the peer at an address that is to be kept.
-    fn name_peer(&mut self, slot: Slot, id: crate::id::NodeId) {
+    fn name_peer(&mut self, slot: Slot, id: NodeId) {
         if let Some(peer) = self.peers.get_mut(slot) {
             peer.id = Some(id);
             let placed = self.by_id.insert(id.prefix(), slot);

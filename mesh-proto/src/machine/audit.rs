@@ -4,7 +4,6 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::machine::Mesh;
-use crate::machine::link::{Phase, Side};
 use crate::machine::peer::Rank;
 use crate::message::{Lane, Window};
 use crate::rules::Rules;
@@ -29,10 +28,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         for (slot, link) in self.links.iter() {
             let what = |problem: &str| format!("link {:?} at {slot:?} {problem}: {link:?}", link.id);
             check(link.id.slot() == Some(slot), || what("is not where its name says"))?;
-            in_flight += u32::from(link.is_attempt());
-            hinted += u32::from(link.is_attempt() && link.hinted);
-            let half_open = matches!(link.side, Side::Accepted)
-                && matches!(link.phase, Phase::Shaking { .. } | Phase::Proven { .. });
+            in_flight += u32::from(link.is_dial());
+            hinted += u32::from(link.is_dial() && link.hinted);
+            let half_open = link.is_half_open();
             open += usize::from(half_open);
             check(half_open == self.half_open.contains(&slot), || {
                 what("is counted wrong among the half-open ones")
@@ -174,6 +172,7 @@ mod tests {
     use crate::event::{Event, Route, Routes};
     use crate::frame::PathClass;
     use crate::id::{Incarnation, LinkId, NodeId};
+    use crate::machine::link::Phase;
     use crate::machine::wishes::address_key;
     use crate::reason::Reason;
     use crate::storage::{Chain, Heap, Slot};

@@ -3,7 +3,7 @@
 use crate::explain::Past;
 use crate::id::LinkId;
 use crate::machine::Mesh;
-use crate::machine::link::{Link, Owes, Phase, Side};
+use crate::machine::link::{Link, Owes, Phase};
 use crate::machine::pulse::Strictness;
 use crate::machine::session::Birth;
 use crate::reason::{Reason, SystemError};
@@ -40,6 +40,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     pub(crate) fn end_link(&mut self, slot: Slot, reason: Reason, how: How, witness: Witness) {
         let now = self.clock;
         let Some(link) = self.links.get(slot) else { return };
+        let (dial, half_open) = (link.is_dial(), link.is_half_open());
         let (id, side, remote, phase, peer) = (link.id, link.side, link.remote, link.phase, link.peer);
         let (attempt, hinted, usable) = (link.is_attempt(), link.hinted, link.is_usable());
         let of_use = link.stable_at.is_none();
@@ -52,9 +53,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         if link.is_ended() {
             return;
         }
-        if attempt {
+        if dial {
             self.settle_dial(hinted);
-        } else if matches!(side, Side::Accepted) {
+        } else if half_open {
             self.leave_half_open(slot);
         }
         if let Some(place) = peer {

@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Proof, Route};
 use crate::frame::PathClass;
-use crate::id::{Incarnation, LinkId};
+use crate::id::{Incarnation, LinkId, NodeId};
 use crate::machine::pulse::Pulse;
 use crate::reason::Reason;
 use crate::storage::{Chained, Slot};
 use crate::time::Instant;
 
-/// One link, from the order to dial, or the accepted stream, to the order to close.
+/// One link, from the order to dial, or the stream that was accepted or attached, to the order to close.
 ///
 /// ```text
-///           dialed              accepted
-///             |                    |
-///          Dialing                 |
-///             | Connected          |
-///             v                    v
+///           dialed    attached  accepted
+///             |          |         |
+///          Dialing       |         |
+///             | Connected|         |
+///             v          v         v
 ///          Shaking              Shaking          the channel is being made
 ///             | Proven             | Proven
 ///             v (hello owed)       v
@@ -46,6 +46,8 @@ pub(crate) struct Link {
     pub(crate) remote: Option<SocketAddr>,
     /// Whose it is, or should be.
     pub(crate) peer: Option<Slot>,
+    /// Who is to be at the other end of an attached stream: it has no peer before that is proven.
+    pub(crate) expected: Option<NodeId>,
     /// What the handshake proved.
     pub(crate) proof: Option<Proof>,
     /// The run that the other end says it is.
@@ -138,6 +140,11 @@ impl Link {
         Self::new(id, Side::Accepted, Phase::Shaking { until }, from, class)
     }
 
+    /// On a stream that this node opened, though no order to dial did.
+    pub(crate) fn attached(id: LinkId, expected: Option<NodeId>, class: PathClass, until: Instant) -> Self {
+        Self { expected, ..Self::new(id, Side::Dialed, Phase::Shaking { until }, None, class) }
+    }
+
     fn new(id: LinkId, side: Side, phase: Phase, remote: Option<SocketAddr>, class: PathClass) -> Self {
         Self {
             id,
@@ -146,6 +153,7 @@ impl Link {
             class,
             remote,
             peer: None,
+            expected: None,
             proof: None,
             incarnation: None,
             order: 0,
@@ -175,6 +183,21 @@ impl Link {
     pub(crate) const fn is_attempt(&self) -> bool {
         matches!(self.side, Side::Dialed)
             && matches!(self.phase, Phase::Dialing { .. } | Phase::Shaking { .. } | Phase::Proven { .. })
+    }
+
+    /// Whether an order to dial made it. Such a link has an address, and one on an attached stream has none.
+    pub(crate) const fn was_ordered(&self) -> bool {
+        matches!(self.side, Side::Dialed) && self.remote.is_some()
+    }
+
+    /// Whether the dial budget counts it.
+    pub(crate) const fn is_dial(&self) -> bool {
+        self.is_attempt() && self.was_ordered()
+    }
+
+    /// Whether half-open room counts it.
+    pub(crate) const fn is_half_open(&self) -> bool {
+        matches!(self.phase, Phase::Shaking { .. } | Phase::Proven { .. }) && !self.was_ordered()
     }
 
     /// Whether the other end may have admitted it, or be about to, though this end has not.

@@ -139,7 +139,7 @@ pub struct Mesh<S: Storage, R: Rules = Shipped> {
     pub(crate) by_address: S::Index,
     pub(crate) peer_timers: Timers<S::Peers<TimerEntry>, S::Peers<Position>>,
     pub(crate) link_timers: Timers<S::Links<TimerEntry>, S::Links<Position>>,
-    /// Accepted links whose other end is not admitted yet.
+    /// Links that no order to dial made, and that are not admitted yet.
     pub(crate) half_open: S::Links<Slot>,
     pub(crate) ready: Chain<Ready>,
     pub(crate) by_change: Chain<ByChange>,
@@ -306,6 +306,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     fn take_in(&mut self, event: Event<'_>) -> Answer {
         match event {
             Event::Incoming { from, class } => return self.incoming(from, class),
+            Event::Attached { expected, class } => return self.attached(expected, class),
             Event::Connected { link } => self.connected(link),
             Event::Proven { link, proof } => self.proven(link, proof),
             Event::Frames { link, frames } => {

@@ -342,7 +342,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     }
 
     /// Where the other end is counts while a dial is under way, which says something of its address, and while a stream
-    /// that was accepted is half open, and shares the room of its source.
+    /// that was accepted or attached is half open, and shares the room of its source.
     fn remote_that_counts(&self, link: &Link) -> u64 {
         if link.peer.is_some() && !link.is_attempt() {
             return NONE;
@@ -376,6 +376,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             class,
             remote: _,
             peer,
+            expected,
             proof,
             incarnation,
             order,
@@ -420,6 +421,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         row.put(digest(class));
         row.put(self.remote_that_counts(link));
         row.put(peer.map_or(NONE, |peer| peer.index() as u64));
+        // Whom it should lead to counts until somebody was met.
+        row.put(expected.filter(|_| proof.is_none()).map_or(NONE, |id| id.prefix()));
         match proof {
             Some(proof) => {
                 row.put(proof.peer.prefix());

@@ -22,6 +22,17 @@ pub enum Input<'a> {
         /// For its handshake.
         fresh: Fresh,
     },
+    /// This node opened a stream by other means than [`Order::Dial`](super::Order::Dial): its handshake begins at once.
+    /// [`NodeTurn::answer`](super::NodeTurn::answer) gives its name, or says why there is none; then the driver ends the
+    /// stream itself. While a mesh changes from one secret to another, it takes the first.
+    Attached {
+        /// Who is to be at the other end, if that is known: another is not met.
+        expected: Option<NodeId>,
+        /// The kind of way that it goes.
+        class: PathClass,
+        /// For its handshake.
+        fresh: Fresh,
+    },
     /// A dialed stream is open.
     Connected {
         /// The name that came with the order to dial.

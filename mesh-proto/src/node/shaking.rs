@@ -22,7 +22,7 @@ pub(super) struct Shaking {
     said: Instant,
     /// Whether 'wait' was said already.
     waited: bool,
-    /// Where it was dialed to.
+    /// Where it was dialed to, if this node did so by an order.
     address: Option<SocketAddr>,
 }
 
@@ -77,6 +77,10 @@ impl Shaking {
         Self::at(Stage::Dialed, Some(address))
     }
 
+    pub(super) const fn attached() -> Self {
+        Self::at(Stage::Dialed, None)
+    }
+
     pub(super) const fn accepted(fresh: Fresh) -> Self {
         Self::at(Stage::Accepted(fresh), None)
     }
@@ -85,7 +89,7 @@ impl Shaking {
         Self { input: Records::new([0; MAX_OPENING]), stage, said: Instant::START, waited: false, address }
     }
 
-    /// The dialed stream is open: gives the first record, unless it was open already.
+    /// The stream that this node opened is there: gives the first record, unless it was open already.
     pub(super) fn begin(
         &mut self,
         terms: &Terms<'_>,

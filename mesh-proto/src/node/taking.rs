@@ -23,6 +23,7 @@ impl<S: Storage> Node<S> {
     pub(super) fn take_in(&mut self, input: Input<'_>) -> Answer {
         match input {
             Input::Accepted { from, class, fresh } => return self.accepted(from, class, fresh),
+            Input::Attached { expected, class, fresh } => return self.attached(expected, class, &fresh),
             Input::Connected { link, fresh } => self.connected(link, &fresh),
             Input::Bytes { link, bytes } => self.bytes(link, bytes),
             Input::Frames { link, frames } => return self.tell(Event::Frames { link, frames }),
@@ -70,8 +71,22 @@ impl<S: Storage> Node<S> {
         answer
     }
 
+    fn attached(&mut self, expected: Option<NodeId>, class: PathClass, fresh: &Fresh) -> Answer {
+        let answer = self.tell(Event::Attached { expected, class });
+        if let Answer::Link(link) = answer {
+            self.rest.channels.open(link, Shaking::attached());
+            self.begin(link, fresh);
+        }
+        answer
+    }
+
     fn connected(&mut self, link: LinkId, fresh: &Fresh) {
         self.tell(Event::Connected { link });
+        self.begin(link, fresh);
+    }
+
+    /// Says the first word of a handshake.
+    fn begin(&mut self, link: LinkId, fresh: &Fresh) {
         let rest = &mut self.rest;
         let Some(shaking) = rest.channels.shaking(link) else { return };
         let attempt = shaking.address().map_or(0, |address| rest.rotation.attempt(address));

@@ -12,7 +12,7 @@ use crate::message::{Message, Outcome};
 use crate::reason::SystemError;
 use crate::rules::Rules;
 use crate::sim::node::{Life, Received};
-use crate::sim::stream::{At, State, Stream, StreamEnd};
+use crate::sim::stream::{At, Packet, State, Stream, StreamEnd};
 use crate::sim::{Job, NodeName, StreamName, What, World};
 use crate::storage::Storage;
 use crate::time::Wait;
@@ -94,6 +94,42 @@ impl<S: Storage, R: Rules> World<S, R> {
         let to = self.address(n);
         self.add_stream(from, to, PathClass::Direct, [nobody, end]);
         Ok(link)
+    }
+
+    /// Joins two nodes by a stream that `a` has opened by other means than an order to dial.
+    ///
+    /// # Errors
+    ///
+    /// What the machine of `a` says if it does not want it.
+    ///
+    /// # Panics
+    ///
+    /// If `a` does not run.
+    pub fn attach(
+        &mut self,
+        a: NodeName,
+        b: NodeName,
+        expected: Option<NodeId>,
+        class: PathClass,
+    ) -> Result<StreamName, Unable> {
+        let link = self.tell(a, Event::Attached { expected, class }).link()?;
+        let asked = self.reading(a).awake;
+        let opened = |node: NodeName, link| StreamEnd {
+            opened: true,
+            asked,
+            ..StreamEnd::new(Some(node.0), State::Open, link)
+        };
+        let ends = [opened(a, Some(link)), opened(b, None)];
+        let stream = self.add_stream(self.address(a), self.address(b), class, ends);
+        if a != b {
+            self.nodes[b.0].streams.push(stream);
+        }
+        self.buffer(stream, At::Acceptor, Packet::Accept);
+        let secret = self.nodes[a.0].secret;
+        self.send(stream, At::Acceptor, Packet::First { secret });
+        self.give_room(stream, At::Dialer);
+        self.arrive(stream, At::Acceptor);
+        Ok(StreamName(stream))
     }
 
     /// Lets a node hear this announcement now, as if it came from whoever is at these routes.

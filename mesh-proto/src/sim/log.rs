@@ -128,6 +128,7 @@ impl fmt::Display for Happening {
             What::Told(event) => match event {
                 Event::Frames { link, frames } => write!(f, "< {link} {:?}", &**frames),
                 Event::Incoming { .. }
+                | Event::Attached { .. }
                 | Event::Connected { .. }
                 | Event::Proven { .. }
                 | Event::Closed { .. }

@@ -300,7 +300,7 @@ impl<S: Storage, R: Rules> World<S, R> {
     }
 
     /// What the system at an end can take, it tells: no more lies on the way than its buffer holds.
-    fn give_room(&mut self, stream: usize, at: At) {
+    pub(super) fn give_room(&mut self, stream: usize, at: At) {
         let one = &self.streams[stream];
         let end = one.end(at);
         let (Some(n), Some(link), State::Open) = (end.node, end.link, end.state) else { return };

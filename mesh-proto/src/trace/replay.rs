@@ -382,12 +382,12 @@ mod tests {
     #[test]
     fn a_length_that_lies_is_not_believed() {
         const MOST: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
-        // The event of the sixth kind, about link 1, at time 0.
-        let event = [&[0, 0, 5, 1][..], &MOST, &[3, 1]].concat();
+        // The event of the seventh kind, about link 1, at time 0.
+        let event = [&[0, 0, 6, 1][..], &MOST, &[3, 1]].concat();
         assert_eq!(decode::<(Now, Event<'static>)>(&event), None);
         assert!(decode::<Peers<Heap>>(&[&MOST[..], &[0, 0]].concat()).is_none());
         // Told truly, the same is read.
-        let event = [0, 0, 5, 1, 1, 3, 7];
+        let event = [0, 0, 6, 1, 1, 3, 7];
         assert!(
             matches!(decode::<(Now, Event<'_>)>(&event), Some((_, Event::Frames { frames, .. })) if frames.len() == 1)
         );

@@ -58,7 +58,7 @@ fn life(seed: u64) {
         let bytes = dice.bytes();
         let routes = [Route::direct(from)].into_iter().collect();
         let fresh = Fresh::new([dice.below(256) as u8; 32]);
-        let input = match (dice.below(16), link) {
+        let input = match (dice.below(17), link) {
             (0, _) => Input::Keep { peer, routes },
             (1, _) => Input::Seek { peer, routes },
             (2, _) => Input::Expel { peer },
@@ -74,6 +74,10 @@ fn life(seed: u64) {
             (10, Some(link)) => Input::Connected { link, fresh },
             (11 | 12, Some(link)) => Input::Bytes { link, bytes: &bytes },
             (13, Some(link)) => Input::Room { link, bytes: 1000 },
+            (14, _) => {
+                let expected = [None, Some(peer)][dice.below(2) as usize];
+                Input::Attached { expected, class: PathClass::Direct, fresh }
+            }
             _ => Input::Accepted { from: Some(from), class: PathClass::Direct, fresh },
         };
         let turn = node.handle(Now::single(Instant::from_micros(now)), input);

@@ -4,6 +4,7 @@ extern crate alloc;
 
 mod admission;
 mod anything;
+mod attaching;
 mod beacons;
 mod failures;
 mod recording;

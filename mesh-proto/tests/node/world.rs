@@ -69,6 +69,8 @@ pub(crate) struct World {
     fresh: u64,
     /// Whether streams are accepted.
     pub(crate) accepts: bool,
+    /// The stream, and which end of it, that a node is about to attach: its first words come with its name.
+    attaching: Option<(usize, usize)>,
 }
 
 pub(crate) fn secs(seconds: u64) -> Duration {
@@ -128,6 +130,7 @@ impl World {
             flip: None,
             fresh: 0,
             accepts: true,
+            attaching: None,
         };
         for settings in all {
             world.add(settings);
@@ -226,10 +229,29 @@ impl World {
             Order::Ask { peer } => asked.push(peer),
             Order::Roomy { .. } => {}
         });
+        if let (Some(end), Ok(link)) = (self.attaching.take(), answer.link()) {
+            self.members[n].links.insert(link, end);
+        }
         for order in kept {
             self.perform(n, order);
         }
         answer
+    }
+
+    /// Joins two nodes by a stream that `n` has opened by other means than a dial.
+    pub(crate) fn attach(&mut self, n: usize, other: usize, expected: Option<NodeId>) {
+        let (stream, class) = (self.streams.len(), PathClass::Direct);
+        let fresh = self.fresh();
+        let there = self.tell(other, Input::Accepted { from: None, class, fresh }).link();
+        let there = there.expect("there is room");
+        self.members[other].links.insert(there, (stream, 1));
+        let mut new = Stream::new((other, there));
+        new.ends = [None, Some((other, there))];
+        self.streams.push(new);
+        self.attaching = Some((stream, 0));
+        let fresh = self.fresh();
+        let here = self.tell(n, Input::Attached { expected, class, fresh }).link();
+        self.streams[stream].ends[0] = Some((n, here.expect("there is room")));
     }
 
     fn perform(&mut self, n: usize, order: Kept) {

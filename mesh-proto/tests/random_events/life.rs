@@ -177,9 +177,13 @@ fn event<'a, D: Dice>(dice: &mut D, links: &[LinkId], frames: &'a mut Vec<Frame<
     let link = |dice: &mut D| dice.pick(links);
     let peer = node(dice.below(6));
     match dice.below(if links.is_empty() { 16 } else { 46 }) {
-        0 | 1 => Event::Incoming {
+        0 => Event::Incoming {
             from: (dice.below(4) > 0).then(|| address(dice.below(5))),
             class: PathClass::Direct,
+        },
+        1 => Event::Attached {
+            expected: dice.pick(&[None, Some(peer)]),
+            class: dice.pick(&[PathClass::Direct, PathClass::Relayed]),
         },
         2 => Event::Heard {
             announcement: Announcement {

@@ -6,6 +6,7 @@ extern crate alloc;
 mod admission;
 mod agreement;
 mod announcing;
+mod attaching;
 mod delivery;
 mod dialing;
 mod ending;

@@ -127,7 +127,11 @@ impl<S: Storage> Node<S> {
     }
 
     pub(crate) fn with(config: Config) -> Self {
-        let mesh = Mesh::new(ME, run(3, 33), config, Seed::Still).expect("the configuration is sound");
+        Self::named(ME, config)
+    }
+
+    pub(crate) fn named(me: NodeId, config: Config) -> Self {
+        let mesh = Mesh::new(me, run(3, 33), config, Seed::Still).expect("the configuration is sound");
         let now = secs(100);
         let mut node = Self { mesh, now, elapsed: now, wait: Wait::Forever, answer: Answer::Done, tags: 0 };
         if config.announce_every.is_none() {
@@ -216,6 +220,12 @@ impl<S: Storage> Node<S> {
     pub(crate) fn incoming(&mut self, host: u8) -> LinkId {
         let orders = self.tell(Event::Incoming { from: Some(address(host)), class: PathClass::Direct });
         assert_eq!(orders, []);
+        self.answer.link().expect("there is room")
+    }
+
+    /// Attaches a stream that this node opened.
+    pub(crate) fn attach(&mut self, expected: Option<NodeId>) -> LinkId {
+        assert_eq!(self.tell(Event::Attached { expected, class: PathClass::Direct }), []);
         self.answer.link().expect("there is room")
     }
 

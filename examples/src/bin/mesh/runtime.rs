@@ -7,11 +7,9 @@ use adapter_std::Threads;
 use adapter_std::handle::{Builder, Driver, Mesh, StartError};
 use adapter_tokio::Tokio;
 use clap::ValueEnum;
-use serde::Deserialize;
 
 /// What drives the nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Runtime {
     /// Tokio, on as many threads as there are cores.
     #[default]

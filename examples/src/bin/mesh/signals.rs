@@ -7,6 +7,9 @@ use std::io;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+/// What asks to stop.
+pub(crate) const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
 /// Whether somebody wants the program to stop.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop(Arc<AtomicBool>);
@@ -26,7 +29,7 @@ impl Stop {
 /// The first SIGINT or SIGTERM asks to stop; the second one ends the program at once.
 pub(crate) fn stop_on_signals() -> io::Result<Stop> {
     let stop = Stop::default();
-    for signal in [SIGINT, SIGTERM] {
+    for signal in SIGNALS {
         // In this order: the first signal finds nothing asked yet.
         flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop.0))?;
         flag::register(signal, Arc::clone(&stop.0))?;

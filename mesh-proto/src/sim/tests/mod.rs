@@ -76,6 +76,7 @@ fn frames(world: &World, n: NodeName, since: Duration) -> Vec<Frame<'static>> {
 fn kinds(world: &World, n: NodeName, since: Duration) -> Vec<(Duration, &'static str)> {
     let kind = |event: &Event<'_>| match event {
         Event::Incoming { .. } => "incoming",
+        Event::Attached { .. } => "attached",
         Event::Connected { .. } => "connected",
         Event::Proven { .. } => "proven",
         Event::Frames { .. } => "frames",

@@ -7,7 +7,8 @@ use super::line::Form;
 /// To everybody.
 pub(super) const ALL: &str = "*";
 
-/// One line of input. Ids may be shortened as long as they fit one peer alone.
+/// One line of input. Ids may be shortened as long as they fit one peer alone. Those with nothing to say have braces so that
+/// a line with something more is not taken for them.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Asked {
@@ -21,7 +22,7 @@ pub(super) enum Asked {
         token: Option<String>,
     },
     /// Tell of every peer.
-    Peers,
+    Peers {},
     /// Say why this peer is as it is.
     Explain { peer: String },
     /// Keep a session with whoever is there.
@@ -29,11 +30,11 @@ pub(super) enum Asked {
     /// Keep it no more, and end it.
     Forget { peer: String },
     /// Look around: the node may have been away.
-    Wake,
+    Wake {},
     /// Tell the counts.
-    Stats,
+    Stats {},
     /// Leave.
-    Quit,
+    Quit {},
 }
 
 impl Asked {
@@ -68,10 +69,10 @@ fn typed(line: &str) -> Result<Asked, String> {
         }
     };
     match (name, rest) {
-        ("peers", _) => nothing(Asked::Peers),
-        ("wake", _) => nothing(Asked::Wake),
-        ("stats", _) => nothing(Asked::Stats),
-        ("quit", _) => nothing(Asked::Quit),
+        ("peers", _) => nothing(Asked::Peers {}),
+        ("wake", _) => nothing(Asked::Wake {}),
+        ("stats", _) => nothing(Asked::Stats {}),
+        ("quit", _) => nothing(Asked::Quit {}),
         ("explain" | "forget", "") => missing("an id"),
         ("explain", peer) => Ok(Asked::Explain { peer: peer.to_owned() }),
         ("forget", peer) => Ok(Asked::Forget { peer: peer.to_owned() }),
@@ -98,13 +99,13 @@ mod tests {
         for (line, asked) in [
             ("hello  there\n", send("*", "hello  there")),
             ("/send abc hello there", send("abc", "hello there")),
-            ("/peers\r\n", Asked::Peers),
+            ("/peers\r\n", Asked::Peers {}),
             ("/explain abc", Asked::Explain { peer: "abc".to_owned() }),
             ("/dial 127.0.0.1:7", Asked::Dial { addr: "127.0.0.1:7".to_owned() }),
             ("/forget abc", Asked::Forget { peer: "abc".to_owned() }),
-            ("/wake", Asked::Wake),
-            ("/stats", Asked::Stats),
-            ("/quit", Asked::Quit),
+            ("/wake", Asked::Wake {}),
+            ("/stats", Asked::Stats {}),
+            ("/quit", Asked::Quit {}),
         ] {
             assert_eq!(Asked::read(line, Form::People), Some(Ok(asked)));
         }
@@ -120,7 +121,7 @@ mod tests {
         let sent = Asked::read(r#"{"do":"send","to":"*","text":"hi","token":"t1"}"#, Form::Json);
         let token = Some("t1".to_owned());
         assert_eq!(sent, Some(Ok(Asked::Send { to: "*".to_owned(), text: "hi".to_owned(), token })));
-        assert_eq!(Asked::read(r#"{"do":"quit"}"#, Form::Json), Some(Ok(Asked::Quit)));
+        assert_eq!(Asked::read(r#"{"do":"quit"}"#, Form::Json), Some(Ok(Asked::Quit {})));
         for line in
             ["hello", "{}", r#"{"do":"fly"}"#, r#"{"do":"send","to":"*"}"#, r#"{"do":"explain","id":"x"}"#]
         {

@@ -1,16 +1,15 @@
 //! The threads that read standard input and hear signals.
 
-use alloc::sync::Arc;
-use core::sync::atomic::AtomicBool;
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::thread;
 
 use async_channel::{Receiver, Sender};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
 use super::asked::Asked;
 use super::line::Form;
+#[cfg(unix)]
+use crate::signals::SIGNALS;
+use crate::signals::{Stop, stop_on_signals};
 
 /// The longest line that is read, in bytes.
 const LONGEST: u64 = 8 << 20;
@@ -76,18 +75,12 @@ fn read(sender: &Sender<Result<Asked, String>>, form: Form) -> io::Result<()> {
 }
 
 fn hear(stopper: Sender<()>) -> io::Result<()> {
-    let heard = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: the first signal finds that none was heard.
-        flag::register_conditional_shutdown(signal, 1, Arc::clone(&heard))?;
-        flag::register(signal, Arc::clone(&heard))?;
-    }
-    first_signal(stopper, heard)
+    first_signal(stopper, stop_on_signals()?)
 }
 
 #[cfg(unix)]
-fn first_signal(stopper: Sender<()>, _heard: Arc<AtomicBool>) -> io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+fn first_signal(stopper: Sender<()>, _asked: Stop) -> io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new(SIGNALS)?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if signals.forever().next().is_some() {
             stop(&stopper);
@@ -98,9 +91,9 @@ fn first_signal(stopper: Sender<()>, _heard: Arc<AtomicBool>) -> io::Result<()> 
 
 /// There is nothing to wait on here, so it is looked for.
 #[cfg(not(unix))]
-fn first_signal(stopper: Sender<()>, heard: Arc<AtomicBool>) -> io::Result<()> {
+fn first_signal(stopper: Sender<()>, asked: Stop) -> io::Result<()> {
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        while !heard.load(core::sync::atomic::Ordering::Relaxed) {
+        while !asked.is_asked() {
             thread::sleep(core::time::Duration::from_millis(100));
         }
         stop(&stopper);

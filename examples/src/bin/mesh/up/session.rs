@@ -377,7 +377,7 @@ impl Session {
                 Ok(to) => self.send(to, text, token),
                 Err(message) => self.complain(format_args!("{message}")),
             },
-            Asked::Peers => {
+            Asked::Peers {} => {
                 let known = |view: PeerView| Known {
                     peer: self.peer(&view),
                     kept_here: view.kept_here,
@@ -410,9 +410,9 @@ impl Session {
                     Err(message) => self.complain(format_args!("{message}")),
                 }
             }
-            Asked::Wake => self.mesh.wake(),
-            Asked::Stats => self.tell(&Line::Stats(self.mesh.stats())),
-            Asked::Quit => self.end(),
+            Asked::Wake {} => self.mesh.wake(),
+            Asked::Stats {} => self.tell(&Line::Stats(self.mesh.stats())),
+            Asked::Quit {} => self.end(),
         }
     }
 

@@ -1,0 +1,304 @@
+//! Typed questions and their answers, and typed messages: serde over postcard.
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::future::Future;
+use core::marker::PhantomData;
+use core::pin::Pin;
+use core::sync::atomic::Ordering;
+use core::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use mesh_proto::{NodeId, Outcome, Reason};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::sending::Sending;
+use super::{Mesh, Message, Messages, Receipt, SendError};
+use crate::hub::asks::{ANSWER, ASK, Answer, NUMBER, number};
+use crate::hub::{Received, Serving};
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// The question could not be sent.
+    Unsent(SendError),
+    /// It was not taken.
+    Undelivered(Outcome),
+    /// It was taken, and the session ended before the answer came: the other end may have acted on it.
+    Ended(Reason),
+    /// The other end could not read the question: it expects another type.
+    Unreadable,
+    /// The other end took the question and does not answer it.
+    Declined,
+    /// Nobody answers questions at the other end.
+    Nobody,
+    /// The answer is not of the type that was expected.
+    OtherType,
+    /// This question cannot be written down.
+    Unwritable,
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsent(error) => error.fmt(f),
+            Self::Undelivered(outcome) => outcome.fmt(f),
+            Self::Ended(reason) => write!(f, "the session ended before the answer came: {reason}"),
+            Self::Unreadable => f.write_str("the other end expects a question of another type"),
+            Self::Declined => f.write_str("the other end does not answer this question"),
+            Self::Nobody => f.write_str("nobody answers questions at the other end"),
+            Self::OtherType => f.write_str("the answer is of another type than was expected"),
+            Self::Unwritable => f.write_str("a question of this type cannot be written down"),
+        }
+    }
+}
+
+impl core::error::Error for RequestError {}
+
+/// What came cannot be read as the type that was expected. It is as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undecodable(pub Received);
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes from {} are not of the type that was expected", self.0.body.len(), self.0.from)
+    }
+}
+
+impl core::error::Error for Undecodable {}
+
+impl Mesh {
+    /// Asks a peer, and waits for its answer, for as long as the session lasts.
+    ///
+    /// Dropped while it waits, it waits for no answer any more; the question may be answered all the same.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer.
+    pub async fn request<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        peer: NodeId,
+        question: &Q,
+    ) -> Result<A, RequestError> {
+        let run = self.run_of(peer);
+        let asked = Asked { mesh: self, number: self.hub().with(|state| state.asks().begin(peer, run)) };
+        let mut body = asked.number.to_le_bytes().to_vec();
+        body = postcard::to_extend(question, body).map_err(|_| RequestError::Unwritable)?;
+        let message = Message::from(body).of_kind(ASK);
+        let receipt = self.send_with_receipt(peer, message).await.map_err(RequestError::Unsent)?;
+        match asked.answer(receipt).await? {
+            Answer::Given(body) => postcard::from_bytes(&body).map_err(|_| RequestError::OtherType),
+            Answer::Unreadable => Err(RequestError::Unreadable),
+            Answer::Declined => Err(RequestError::Declined),
+            Answer::Nobody => Err(RequestError::Nobody),
+            Answer::Ended(reason) => Err(RequestError::Ended(reason)),
+        }
+    }
+
+    /// The questions that come. As long as none of these exists, questions are answered with 'nobody answers here'.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.hub().serving().0.fetch_add(1, Ordering::AcqRel);
+        Requests { mesh: self.clone(), serving: Arc::clone(self.hub().serving()) }
+    }
+
+    /// Messages of one type, both ways.
+    #[must_use]
+    pub fn typed<T>(&self) -> Typed<T> {
+        Typed { mesh: self.clone(), messages: self.messages(), of: PhantomData }
+    }
+}
+
+/// A question that waits for its answer.
+struct Asked<'m> {
+    mesh: &'m Mesh,
+    number: u64,
+}
+
+impl Asked<'_> {
+    /// The answer, or why the question never arrived.
+    async fn answer(&self, receipt: Receipt) -> Result<Answer, RequestError> {
+        let mut receipt = Some(receipt);
+        core::future::poll_fn(|context| {
+            if let Poll::Ready(answer) = self.mesh.hub().with(|state| state.poll_answer(self.number, context)) {
+                return Poll::Ready(Ok(answer));
+            }
+            let Some(known) = &mut receipt else { return Poll::Pending };
+            match Pin::new(known).poll(context) {
+                Poll::Ready(Some(Outcome::Taken)) => {
+                    receipt = None;
+                    Poll::Pending
+                }
+                Poll::Ready(Some(outcome)) => Poll::Ready(Err(RequestError::Undelivered(outcome))),
+                Poll::Ready(None) => Poll::Ready(Ok(Answer::Ended(Reason::Shutdown))),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.mesh.hub().with(|state| state.asks().drop_ask(self.number));
+    }
+}
+
+/// The questions that come to a node; the end once it has ended. Several of these share them.
+#[derive(Debug)]
+pub struct Requests {
+    mesh: Mesh,
+    serving: Arc<Serving>,
+}
+
+impl Requests {
+    /// The next question; `None` once the node has ended. Dropping the wait loses nothing.
+    pub async fn next(&mut self) -> Option<Request> {
+        core::future::poll_fn(|context| self.poll_request(context)).await
+    }
+
+    fn poll_request(&self, context: &mut Context<'_>) -> Poll<Option<Request>> {
+        let received = core::task::ready!(self.mesh.hub().poll_asked(context));
+        Poll::Ready(received.map(|received| Request { mesh: self.mesh.clone(), received, answered: false }))
+    }
+}
+
+impl Stream for Requests {
+    type Item = Request;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Request>> {
+        self.poll_request(context)
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        self.serving.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A question. Dropped without an answer, it is declined.
+#[derive(Debug)]
+pub struct Request {
+    mesh: Mesh,
+    received: Received,
+    answered: bool,
+}
+
+impl Request {
+    /// Who asks.
+    #[must_use]
+    pub const fn from(&self) -> NodeId {
+        self.received.from
+    }
+
+    /// The question.
+    ///
+    /// # Errors
+    ///
+    /// It is of another type. The asking end is told so.
+    pub fn read<Q: DeserializeOwned>(&mut self) -> Result<Q, Undecodable> {
+        let body = self.received.body.get(NUMBER..).unwrap_or_default();
+        postcard::from_bytes(body).map_err(|_| {
+            self.tell(&Answer::Unreadable);
+            Undecodable(self.received.clone())
+        })
+    }
+
+    /// Answers; waits while the window of the asking end is full.
+    ///
+    /// # Errors
+    ///
+    /// Why the answer cannot be sent.
+    pub async fn answer<A: Serialize>(mut self, answer: &A) -> Result<(), SendError> {
+        self.answered = true;
+        // What serde cannot write down is no answer.
+        let answer = postcard::to_extend(answer, Vec::new()).map_or(Answer::Declined, |body| Answer::Given(body.into()));
+        let Some(message) = self.message(&answer) else { return Ok(()) };
+        let mut sending = Sending::new(self.received.from, message.posted());
+        core::future::poll_fn(|context| sending.poll(self.mesh.hub(), context)).await
+    }
+
+    fn message(&self, answer: &Answer) -> Option<Message> {
+        Some(Message::new(answer.body(number(&self.received.body)?)).of_kind(ANSWER))
+    }
+
+    fn tell(&mut self, answer: &Answer) {
+        if !core::mem::replace(&mut self.answered, true)
+            && let Some(message) = self.message(answer)
+            && let Err(error) = self.mesh.try_send(self.received.from, message)
+        {
+            log::debug!("a question is not declined: {error}");
+        }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.tell(&Answer::Declined);
+    }
+}
+
+/// Messages of one type, both ways: what comes and cannot be read as it is given out as it came.
+#[derive(Debug)]
+pub struct Typed<T> {
+    mesh: Mesh,
+    messages: Messages,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: Serialize> Typed<T> {
+    /// Sends one; waits while the peer's window is full. Dropped while it waits, it sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be sent.
+    pub async fn send(&self, peer: NodeId, message: &T) -> Result<(), TypedError> {
+        let body = postcard::to_extend(message, Vec::new()).map_err(|_| TypedError::Unwritable)?;
+        self.mesh.send(peer, Bytes::from(body)).await.map_err(TypedError::Unsent)
+    }
+}
+
+impl<T: DeserializeOwned> Typed<T> {
+    /// The next message and its sender; `None` once the node has ended. Dropping the wait loses nothing.
+    pub async fn next(&mut self) -> Option<Result<(NodeId, T), Undecodable>> {
+        self.messages.next().await.map(read)
+    }
+}
+
+impl<T: DeserializeOwned> Stream for Typed<T> {
+    type Item = Result<(NodeId, T), Undecodable>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.messages).poll_next(context).map(|received| received.map(read))
+    }
+}
+
+fn read<T: DeserializeOwned>(received: Received) -> Result<(NodeId, T), Undecodable> {
+    match postcard::from_bytes(&received.body) {
+        Ok(message) => Ok((received.from, message)),
+        Err(_) => Err(Undecodable(received)),
+    }
+}
+
+/// Why a typed message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypedError {
+    /// As for any message.
+    Unsent(SendError),
+    /// A message of this type cannot be written down.
+    Unwritable,
+}
+
+impl fmt::Display for TypedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsent(error) => error.fmt(f),
+            Self::Unwritable => f.write_str("a message of this type cannot be written down"),
+        }
+    }
+}
+
+impl core::error::Error for TypedError {}

@@ -1,0 +1,207 @@
+//! The program as a child process.
+
+use core::time::Duration;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::folder::Folder;
+
+/// The runtimes that the program knows.
+pub(crate) const RUNTIMES: [&str; 3] = ["tokio", "smol", "std"];
+
+/// How long anything may take on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a command that ends by itself printed.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+fn command(folder: &Folder, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mesh"));
+    // Nothing of the user who runs the tests is touched.
+    command.args(arguments).env("HOME", folder.path()).env("XDG_DATA_HOME", folder.path());
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(folder: &Folder, arguments: &[&str]) -> Ended {
+    let output =
+        command(folder, arguments).stdin(Stdio::null()).output().expect("the program can be started");
+    let text = |bytes| String::from_utf8(bytes).expect("it prints text");
+    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// A node that runs.
+#[derive(Debug)]
+pub(crate) struct Node {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    errors: Option<thread::JoinHandle<String>>,
+    seen: Vec<String>,
+    /// Where the next look begins.
+    at: usize,
+}
+
+impl Node {
+    /// A node that listens on loopback alone, and looks for nobody.
+    pub(crate) fn start(folder: &Folder, runtime: &str, arguments: &[&str]) -> Self {
+        let usual = ["up", "--json", "--runtime", runtime, "--listen", "127.0.0.1:0", "--discover", "off"];
+        let loopback = ["--detect-within", "loopback"];
+        let within: &[&str] = if arguments.contains(&"--detect-within") { &[] } else { &loopback };
+        Self::spawn(folder, &[&usual, within, arguments].concat())
+    }
+
+    pub(crate) fn spawn(folder: &Folder, arguments: &[&str]) -> Self {
+        let mut child = command(folder, arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let (sender, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().expect("it was piped"));
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut stderr = child.stderr.take().expect("it was piped");
+        let errors = Some(thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).ok();
+            text
+        }));
+        let stdin = child.stdin.take();
+        Self { child, stdin, lines, errors, seen: Vec::new(), at: 0 }
+    }
+
+    /// Writes a line.
+    pub(crate) fn write(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("its input is open");
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("it reads");
+    }
+
+    /// The end of its input.
+    pub(crate) fn close_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// The first line from here on that this is true of. What comes before it is passed over.
+    pub(crate) fn line(&mut self, what: &str, is: impl Fn(&str) -> bool) -> String {
+        let by = Instant::now() + PATIENCE;
+        loop {
+            while let Some(line) = self.seen.get(self.at) {
+                self.at += 1;
+                if is(line) {
+                    return line.clone();
+                }
+            }
+            match self.lines.recv_timeout(by.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.seen.push(line),
+                Err(why @ (RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
+                    panic!("{what} did not come ({why}):\n{}", self.seen.join("\n"))
+                }
+            }
+        }
+    }
+
+    /// The first event from here on with this name of which this is true.
+    pub(crate) fn event(&mut self, name: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let parse = |line: &str| serde_json::from_str::<Value>(line).expect("each line is JSON");
+        let fits = |line: &str| {
+            let value = parse(line);
+            assert!(value["t"].as_f64().is_some_and(|t| t >= 0.0), "each line has its time: {line}");
+            value["event"] == name && is(&value)
+        };
+        parse(&self.line(name, fits))
+    }
+
+    /// Looks from the first line on again.
+    pub(crate) fn rewind(&mut self) -> &mut Self {
+        self.at = 0;
+        self
+    }
+
+    /// Whether such an event came until now.
+    pub(crate) fn has_told(&self, name: &str) -> bool {
+        self.seen.iter().any(|line| line.contains(&format!("\"event\":\"{name}\"")))
+    }
+
+    /// Its id and where it listens.
+    pub(crate) fn listening(&mut self) -> (String, String) {
+        let listening = self.rewind().event("listening", |_| true);
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        (text(&listening["node"]), text(&listening["addrs"][0]))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends this process a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.expect("there is `kill`").success());
+    }
+
+    /// Ends it without a word.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it was ours");
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn ended(&mut self) -> Option<Ended> {
+        let status = self.child.try_wait().expect("it was ours")?;
+        self.seen.extend(self.lines.iter());
+        let stderr = self.errors.take().map(|errors| errors.join().expect("it does not panic"));
+        Some(Ended { code: status.code(), stdout: self.seen.join("\n"), stderr: stderr.unwrap_or_default() })
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> Ended {
+        let by = Instant::now() + PATIENCE;
+        loop {
+            if let Some(ended) = self.ended() {
+                return ended;
+            }
+            assert!(Instant::now() < by, "it does not end:\n{}", self.seen.join("\n"));
+            // Its output ends with it.
+            match self.lines.recv_timeout(Duration::from_millis(20)) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => thread::yield_now(),
+            }
+        }
+    }
+
+    /// Asks it to leave, and sees that it does so cleanly.
+    pub(crate) fn quit(mut self) {
+        self.write(r#"{"do":"quit"}"#);
+        self.event("bye", |bye| bye["flushed"] == true && bye["unflushed"] == 0);
+        let ended = self.wait();
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // One that has ended is reaped already, and a test that fails leaves none behind.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.child.kill().ok();
+            self.child.wait().ok();
+        }
+    }
+}
