@@ -32,6 +32,12 @@ fn command(folder: &Folder, arguments: &[&str]) -> Command {
     command
 }
 
+/// The same text with another last character.
+pub(crate) fn mistyped(text: &str) -> String {
+    let (start, last) = text.split_at(text.len() - 1);
+    format!("{start}{}", if last == "q" { "p" } else { "q" })
+}
+
 /// Runs a command to its end.
 pub(crate) fn run(folder: &Folder, arguments: &[&str]) -> Ended {
     let output =

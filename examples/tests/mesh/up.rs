@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::folder::Folder;
-use crate::program::{Node, RUNTIMES, run};
+use crate::program::{Node, RUNTIMES, mistyped, run};
 
 /// A folder with a secret in it.
 fn folder() -> (Folder, String) {
@@ -163,7 +163,7 @@ fn a_line_that_is_not_understood_is_told_and_passed_over() {
         (r#"{"do":"dial","addr":"127.0.0.1"}"#, "`127.0.0.1` is no peer"),
         (r#"{"do":"dial","addr":"127.0.0.1:0"}"#, "a port from 1 on"),
         (r#"{"do":"forget","peer":"zzzz"}"#, "`zzzz` fits no peer"),
-        (&format!(r#"{{"do":"explain","peer":"{}q"}}"#, &id[..id.len() - 1]), "is no id: a typo"),
+        (&format!(r#"{{"do":"explain","peer":"{}"}}"#, mistyped(&id)), "is no id: a typo"),
     ] {
         first.write(line);
         let error = first.event("error", |_| true);
