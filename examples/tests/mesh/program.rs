@@ -93,6 +93,12 @@ impl Node {
         writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("it reads");
     }
 
+    /// Its output is closed with the next line that comes.
+    pub(crate) fn unread(mut self) -> Self {
+        self.lines = channel().1;
+        self
+    }
+
     /// The end of its input.
     pub(crate) fn close_input(&mut self) {
         self.stdin = None;

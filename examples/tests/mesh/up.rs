@@ -101,7 +101,15 @@ fn every_question_is_answered() {
             explained["text"].as_str().is_some_and(|text| text.contains("carries the session")),
             "{explained}"
         );
-        assert_eq!(explained["links"][0]["link"], up["link"]);
+        assert_eq!(
+            (&explained["chosen"], &explained["dialing"]),
+            (&Value::from("only"), &Value::from("no_address"))
+        );
+        let [link] = explained["links"].as_array().expect("a list").as_slice() else { panic!("{explained}") };
+        assert_eq!(
+            (&link["link"], &link["role"], &link["class"]),
+            (&up["link"], &"carrying".into(), &"direct".into())
+        );
 
         first.write(r#"{"do":"wake"}"#);
         let woke = first.event("woke", |_| true);
@@ -371,7 +379,7 @@ fn people_read_sentences() {
     assert_eq!(second.event("message", |_| true)["text"], "for you alone");
     second.write(r#"{"do":"send","to":"*","text":"and you?"}"#);
     says("", "> and you?");
-    says("/peers", "1 peers");
+    says("/peers", "peers: 1");
     says("", &format!("{short} is up on link #"));
     says(&format!("/explain {short}"), &format!("{short} is up: link #"));
     says("/stats", "counts: ");
@@ -453,4 +461,43 @@ fn much_at_once_arrives_in_order() {
     second.event("acked", |acked| acked["token"] == (MANY - 1).to_string().as_str());
     second.quit();
     first.quit();
+}
+
+/// The peers of a node that nobody listens to any more are told that it goes.
+#[test]
+fn a_node_whose_output_nobody_reads_leaves() {
+    for runtime in RUNTIMES {
+        let (folder, secret) = folder();
+        let (first, mut second) = pair(&folder, runtime, &secret);
+        let mut first = first.unread();
+        let ended = loop {
+            second.write(r#"{"do":"send","to":"*","text":"do you read this?"}"#);
+            // Once the other has left there is nobody to send to.
+            second.line("an answer", |line| line.contains("\"queued\"") || line.contains("\"error\""));
+            if let Some(ended) = first.ended() {
+                break ended;
+            }
+        };
+        assert_eq!((ended.code, ended.stderr.lines().count()), (Some(1), 1), "{}", ended.stderr);
+        assert!(ended.stderr.contains("keep its reader running"), "{}", ended.stderr);
+        second.rewind().event("peer", |peer| peer["state"] == "down" && peer["reason"] == "left");
+        second.quit();
+    }
+}
+
+#[test]
+fn what_was_sent_before_the_end_arrives() {
+    const MANY: u64 = 2_000;
+    for runtime in RUNTIMES {
+        let (folder, secret) = folder();
+        let (mut first, mut second) = pair(&folder, runtime, &secret);
+        let text = "much ".repeat(1_000);
+        for _ in 0..MANY {
+            second.write(&format!(r#"{{"do":"send","to":"*","text":"{text}"}}"#));
+        }
+        second.quit();
+        first.event("message", |message| message["seq"] == MANY);
+        first.event("peer", |peer| peer["reason"] == "left");
+        first.quit();
+    }
 }
