@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let builder = adapter_smol::builder().network("chat").secret(secret);
     let mesh = options.peer.into_iter().fold(builder, adapter_smol::Builder::keep).start()?;
     for address in mesh.addresses() {
-        println!("this is {}@{address}", mesh.me());
+        println!("{:?} is {}@{address}", mesh.me(), mesh.me().to_text().as_str());
     }
     future::block_on(async {
         chat(&mesh).await;
@@ -71,12 +71,12 @@ async fn chat(mesh: &Mesh) {
             Heard::Line(line) => _ = mesh.send_all(line),
             Heard::End => return,
             Heard::Message(message) => {
-                println!("{}: {}", message.from, String::from_utf8_lossy(&message.body));
+                println!("{:?}: {}", message.from, String::from_utf8_lossy(&message.body));
             }
             Heard::Change(Change { peer, .. }) => match peer.standing {
-                Standing::Up { .. } => println!("{} is here", peer.id),
-                Standing::Away { reason } => println!("{} is away: {reason}", peer.id),
-                Standing::Down { reason: Some(reason) } => println!("{} is gone: {reason}", peer.id),
+                Standing::Up { .. } => println!("{:?} is here", peer.id),
+                Standing::Away { reason } => println!("{:?} is away: {reason}", peer.id),
+                Standing::Down { reason: Some(reason) } => println!("{:?} is gone: {reason}", peer.id),
                 Standing::Down { reason: None } => {}
             },
         }

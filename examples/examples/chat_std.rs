@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let builder = adapter_std::builder().network("chat").secret(secret);
     let mesh = options.peer.into_iter().fold(builder, adapter_std::Builder::keep).start()?;
     for address in mesh.addresses() {
-        println!("this is {}@{address}", mesh.me());
+        println!("{:?} is {}@{address}", mesh.me(), mesh.me().to_text().as_str());
     }
     thread::scope(|threads| {
         threads.spawn(|| print_messages(&mesh));
@@ -49,16 +49,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn print_messages(mesh: &Mesh) {
     for message in mesh.messages() {
-        println!("{}: {}", message.from, String::from_utf8_lossy(&message.body));
+        println!("{:?}: {}", message.from, String::from_utf8_lossy(&message.body));
     }
 }
 
 fn print_changes(mesh: &Mesh) {
     for change in mesh.watch() {
         match change.peer.standing {
-            Standing::Up { .. } => println!("{} is here", change.peer.id),
-            Standing::Away { reason } => println!("{} is away: {reason}", change.peer.id),
-            Standing::Down { reason: Some(reason) } => println!("{} is gone: {reason}", change.peer.id),
+            Standing::Up { .. } => println!("{:?} is here", change.peer.id),
+            Standing::Away { reason } => println!("{:?} is away: {reason}", change.peer.id),
+            Standing::Down { reason: Some(reason) } => println!("{:?} is gone: {reason}", change.peer.id),
             Standing::Down { reason: None } => {}
         }
     }

@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let builder = adapter_tokio::builder().network("chat").secret(secret);
     let mesh = options.peer.into_iter().fold(builder, adapter_tokio::Builder::keep).start()?;
     for address in mesh.addresses() {
-        println!("this is {}@{address}", mesh.me());
+        println!("{:?} is {}@{address}", mesh.me(), mesh.me().to_text().as_str());
     }
     chat(&mesh).await?;
     mesh.leave(Duration::from_secs(5)).await;
@@ -52,12 +52,12 @@ async fn chat(mesh: &Mesh) -> Result<(), Box<dyn Error>> {
                 None => return Ok(()),
             },
             Some(message) = messages.next() => {
-                println!("{}: {}", message.from, String::from_utf8_lossy(&message.body));
+                println!("{:?}: {}", message.from, String::from_utf8_lossy(&message.body));
             }
             Some(change) = changes.next() => match change.peer.standing {
-                Standing::Up { .. } => println!("{} is here", change.peer.id),
-                Standing::Away { reason } => println!("{} is away: {reason}", change.peer.id),
-                Standing::Down { reason: Some(reason) } => println!("{} is gone: {reason}", change.peer.id),
+                Standing::Up { .. } => println!("{:?} is here", change.peer.id),
+                Standing::Away { reason } => println!("{:?} is away: {reason}", change.peer.id),
+                Standing::Down { reason: Some(reason) } => println!("{:?} is gone: {reason}", change.peer.id),
                 Standing::Down { reason: None } => {}
             },
         }

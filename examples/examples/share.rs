@@ -8,7 +8,7 @@
 use core::time::Duration;
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -33,7 +33,7 @@ struct Options {
     /// Whom to keep a session with: ID, HOST:PORT or ID@HOST:PORT; may be said again.
     #[arg(long)]
     peer: Vec<Contact>,
-    /// Meet nobody but those who are named, or who come.
+    /// Meet nobody but those who are named and who come.
     #[arg(long)]
     known_only: bool,
     /// The file to share.
@@ -56,7 +56,7 @@ fn main() -> Result<(), Failure> {
     }
     let mesh = peer.into_iter().fold(builder, adapter_std::Builder::keep).start()?;
     for address in mesh.addresses() {
-        println!("this is {}@{address}", mesh.me());
+        println!("{:?} is {}@{address}", mesh.me(), mesh.me().to_text().as_str());
     }
     match (file, into) {
         (Some(file), _) => give(&mesh, &file, times),
@@ -81,7 +81,7 @@ fn give(mesh: &Mesh, file: &Path, times: usize) {
             }
         });
         let received = mesh.messages().filter(|message| message.kind == HAS).take(times);
-        received.for_each(|message| println!("{} has it", message.from));
+        received.for_each(|message| println!("{:?} has it", message.from));
         mesh.leave(Duration::from_secs(5));
     });
 }
@@ -138,7 +138,14 @@ fn take(mesh: &Mesh, folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How far it is, for people.
 fn bar(done: u64, of: u64) {
-    let percent = (done * 100).checked_div(of).unwrap_or(100);
-    eprint!("\r{percent:3} % [{:<50}] ", "#".repeat(usize::try_from(percent / 2).unwrap_or_default()));
+    if io::stderr().is_terminal() {
+        let percent = (done * 100).checked_div(of).unwrap_or(100);
+        let end = if done == of { "\n" } else { "" };
+        eprint!(
+            "\r{percent:3} % [{:<50}] {end}",
+            "#".repeat(usize::try_from(percent / 2).unwrap_or_default())
+        );
+    }
 }

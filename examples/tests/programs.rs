@@ -36,13 +36,11 @@ fn chats_of_all_runtimes_hear_each_other_and_end_with_their_input() {
     let folder = Folder::new("chat");
     let secret = folder.secret();
     let mut tokio = Program::start("chat_tokio", &["--secret", &secret]);
-    let at_tokio = tokio.contact();
+    let (tokio_id, at_tokio) = tokio.is_at();
     let mut smol = Program::start("chat_smol", &["--secret", &secret, "--peer", &at_tokio]);
-    let at_smol = smol.contact();
+    let (smol_id, at_smol) = smol.is_at();
     let mut std = Program::start("chat_std", &["--secret", &secret, "--peer", &at_tokio, "--peer", &at_smol]);
-    let at_std = std.contact();
-    let [tokio_id, smol_id, std_id] =
-        [at_tokio, at_smol, at_std].map(|contact| contact.split('@').next().unwrap_or_default().to_owned());
+    let (std_id, _) = std.is_at();
 
     tokio.hears(&[format!("{smol_id} is here"), format!("{std_id} is here")]);
     smol.hears(&[format!("{tokio_id} is here"), format!("{std_id} is here")]);
@@ -72,7 +70,7 @@ fn share_brings_a_file_whole_though_its_links_are_cut() {
 
     let common = ["--secret", &secret, "--known-only"];
     let mut gives = Program::start("share", &[&common[..], &["--file", text(&file)]].concat());
-    let contact = gives.contact();
+    let (_, contact) = gives.is_at();
     let (_, at) = contact.split_once('@').expect("an id at an address");
     let (scissors, cuts) = scissors(at.parse().expect("an address"), 3);
     let scissors = scissors.to_string();
@@ -163,10 +161,11 @@ impl Program {
         }
     }
 
-    /// Where it can be dialed.
-    fn contact(&mut self) -> String {
-        let line = self.says("this is ");
-        line.trim_start_matches("this is ").to_owned()
+    /// Who it is, in short, and where it can be dialed.
+    fn is_at(&mut self) -> (String, String) {
+        let line = self.says("meshnode1");
+        let (id, contact) = line.split_once(" is ").expect("it says who is where");
+        (id.to_owned(), contact.to_owned())
     }
 
     fn types(&mut self, line: &str) {
