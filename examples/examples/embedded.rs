@@ -14,15 +14,11 @@ use mesh_proto::{
     NodeId, Now, PathClass, Proof, Route, Seed, SystemError, Wait, Window,
 };
 
-/// One direction of the wire: bytes that were written and not read yet.
-struct Bytes {
-    room: [u8; 1024],
-    used: usize,
-}
-
+/// A machine, and what it has written that is not read yet.
 struct Device {
     mesh: Mesh<Fixed<4, 24>>,
-    out: Bytes,
+    out: [u8; 1024],
+    used: usize,
     dialed: Option<LinkId>,
     link: Option<LinkId>,
     until: Wait,
@@ -38,20 +34,19 @@ impl Device {
         // In a device the number of the start is counted in flash, and the seed comes from its source of randomness.
         let (run, seed) = (Incarnation::new(1, name.into()), Seed::Number(name.into()));
         let mesh = Mesh::new(NodeId::new([name; 32]), run, config, seed).expect("it fits the tables");
-        let out = Bytes { room: [0; 1024], used: 0 };
-        Self { mesh, out, dialed: None, link: None, until: Wait::Forever, sum: 0 }
+        Self { mesh, out: [0; 1024], used: 0, dialed: None, link: None, until: Wait::Forever, sum: 0 }
     }
 
     /// The whole driver: one event, and all that follows from it.
     fn tell(&mut self, now: Instant, event: Event<'_>) -> Answer {
-        let Self { mesh, out, dialed, link: plugged, until, sum } = self;
+        let Self { mesh, out, used, dialed, link: plugged, until, sum } = self;
         let turn = mesh.handle(Now::single(now), event);
         let answer = turn.answer();
         *until = turn.carry_out(|action| match action {
             Action::Dial { link, .. } => *dialed = Some(link),
             Action::Close { link, .. } => *plugged = plugged.filter(|held| *held != link),
             Action::Send { frame, .. } => {
-                out.used += encode(frame, &mut out.room[out.used..]).expect("all was read before");
+                *used += encode(frame, &mut out[*used..]).expect("all was read before");
             }
             Action::Deliver { message, .. } => *sum += u32::from(message.body[0]),
             Action::Announce { .. } | Action::Settled { .. } | Action::Roomy { .. } => {}
@@ -74,14 +69,13 @@ impl Device {
     }
 
     /// Reads what the other end wrote; what this end wrote is read too, so there is room again.
-    fn read(&mut self, now: Instant, wire: &mut Bytes) {
-        for frame in Frames::new(&wire.room[..wire.used]).map_while(Result::ok) {
+    fn read(&mut self, now: Instant, bytes: &[u8]) {
+        for frame in Frames::new(bytes).map_while(Result::ok) {
             if let Some(link) = self.link {
                 self.tell(now, Event::Frames { link, frames: (&frame).into() });
                 self.tell(now, Event::Room { link, bytes: 512 });
             }
         }
-        wire.used = 0;
     }
 }
 
@@ -101,11 +95,7 @@ fn main() {
             b.unplugged(now);
         }
         for device in [&mut a, &mut b] {
-            let due = match device.until {
-                Wait::Until(at) => at <= now,
-                Wait::Forever => false,
-            };
-            if due {
+            if matches!(device.until, Wait::Until(at) if at <= now) {
                 device.tell(now, Event::Tick);
             }
         }
@@ -116,11 +106,11 @@ fn main() {
             b.plugged(now, there.expect("there is room for one"), ids[0]);
             a.plugged(now, link, ids[1]);
         }
-        while a.out.used + b.out.used > 0 {
-            let mut there = core::mem::replace(&mut a.out, Bytes { room: [0; 1024], used: 0 });
-            b.read(now, &mut there);
-            let mut back = core::mem::replace(&mut b.out, Bytes { room: [0; 1024], used: 0 });
-            a.read(now, &mut back);
+        while a.used + b.used > 0 {
+            let (there, used) = (a.out, core::mem::take(&mut a.used));
+            b.read(now, &there[..used]);
+            let (back, used) = (b.out, core::mem::take(&mut b.used));
+            a.read(now, &back[..used]);
         }
     }
     println!("60 readings sent over a wire that was unplugged once, {} arrived", b.sum);

@@ -7,8 +7,10 @@
 //! The protocol keeps a set of words that all nodes share. The first half is all of it; the second half cuts links and kills
 //! nodes while words are added, for many seeds, and looks whether all come to have the same words.
 
+extern crate alloc;
+
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_proto::sim::{self, NodeName, Start, Stop, World};
 use mesh_proto::{Body, Config, Cursor, Heap, Incarnation, Mesh, Message, NodeId, Standing};

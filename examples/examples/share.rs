@@ -33,9 +33,6 @@ struct Options {
     /// Whom to keep a session with: ID, HOST:PORT or ID@HOST:PORT; may be said again.
     #[arg(long)]
     peer: Vec<Contact>,
-    /// Meet nobody but those who are named and who come.
-    #[arg(long)]
-    known_only: bool,
     /// The file to share.
     #[arg(long, required_unless_present = "into")]
     file: Option<PathBuf>,
@@ -48,12 +45,9 @@ struct Options {
 }
 
 fn main() -> Result<(), Failure> {
-    let Options { secret, peer, known_only, file, times, into } = Options::parse();
+    let Options { secret, peer, file, times, into } = Options::parse();
     let secret: MeshSecret = fs::read_to_string(&secret)?.parse()?;
-    let mut builder = adapter_std::builder().network("share").secret(secret);
-    if known_only {
-        builder = builder.discover_nobody();
-    }
+    let builder = adapter_std::builder().network("share").secret(secret).discover_nobody();
     let mesh = peer.into_iter().fold(builder, adapter_std::Builder::keep).start()?;
     for address in mesh.addresses() {
         println!("{:?} is {}@{address}", mesh.me(), mesh.me().to_text().as_str());
@@ -143,9 +137,6 @@ fn bar(done: u64, of: u64) {
     if io::stderr().is_terminal() {
         let percent = (done * 100).checked_div(of).unwrap_or(100);
         let end = if done == of { "\n" } else { "" };
-        eprint!(
-            "\r{percent:3} % [{:<50}] {end}",
-            "#".repeat(usize::try_from(percent / 2).unwrap_or_default())
-        );
+        eprint!("\r{percent:3} % [{:<100}] {end}", "#".repeat(percent as usize));
     }
 }
