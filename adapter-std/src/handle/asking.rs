@@ -122,7 +122,8 @@ impl Asked<'_> {
     async fn answer(&self, receipt: Receipt) -> Result<Answer, RequestError> {
         let mut receipt = Some(receipt);
         core::future::poll_fn(|context| {
-            if let Poll::Ready(answer) = self.mesh.hub().with(|state| state.poll_answer(self.number, context)) {
+            if let Poll::Ready(answer) = self.mesh.hub().with(|state| state.poll_answer(self.number, context))
+            {
                 return Poll::Ready(Ok(answer));
             }
             let Some(known) = &mut receipt else { return Poll::Pending };
@@ -215,7 +216,8 @@ impl Request {
     pub async fn answer<A: Serialize>(mut self, answer: &A) -> Result<(), SendError> {
         self.answered = true;
         // What serde cannot write down is no answer.
-        let answer = postcard::to_extend(answer, Vec::new()).map_or(Answer::Declined, |body| Answer::Given(body.into()));
+        let answer = postcard::to_extend(answer, Vec::new())
+            .map_or(Answer::Declined, |body| Answer::Given(body.into()));
         let Some(message) = self.message(&answer) else { return Ok(()) };
         let mut sending = Sending::new(self.received.from, message.posted());
         core::future::poll_fn(|context| sending.poll(self.mesh.hub(), context)).await

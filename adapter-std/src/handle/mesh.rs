@@ -6,7 +6,10 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use mesh_proto::node::Input;
-use mesh_proto::{Answer, Explanation, Incarnation, NodeId, PeerView, Route, Routes, Standing, Stats, Unable, Wake, Wants, Window};
+use mesh_proto::{
+    Answer, Explanation, Incarnation, NodeId, PeerView, Route, Routes, Standing, Stats, Unable, Wake, Wants,
+    Window,
+};
 
 use super::contact::{Contact, Place};
 use super::leaving::{Leaving, collect};

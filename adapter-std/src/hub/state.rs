@@ -22,8 +22,8 @@ use super::naming::Names;
 use super::neighbourhood::Datagram;
 use super::outbox::Outbox;
 use super::post::{Post, Unsent};
-use super::{Serving, sooner};
 use super::wakes::{Wakes, waits};
+use super::{Serving, sooner};
 use crate::platform::clock::Time;
 
 /// How long the machine is left in the dark about what was taken while more waits.

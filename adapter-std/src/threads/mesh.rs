@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use mesh_proto::{Explanation, NodeId, PeerView, Stats};
+use mesh_proto::{Explanation, NodeId, PeerView, Stats, Window};
 
 use super::park::block_on;
 use super::waits::{Happenings, Messages, Receipt, Watch};
@@ -143,6 +143,12 @@ impl Mesh {
         Happenings::new(self.0.happenings())
     }
 
+    /// The same from the start of the node on: what has happened before this is asked is told first, as far as it is kept.
+    #[must_use]
+    pub fn happenings_from_the_start(&self) -> Happenings {
+        Happenings::new(self.0.happenings_from_the_start())
+    }
+
     /// Why the link that carries the session with this peer was chosen, and what became of the others.
     #[must_use]
     pub fn explain(&self, peer: NodeId) -> Option<Explanation> {
@@ -159,6 +165,23 @@ impl Mesh {
     /// this out by itself; a program that knows sooner may say so.
     pub fn wake(&self) {
         self.0.wake();
+    }
+
+    /// What was sent to a peer and is not known to be taken; `None` if it is not known.
+    #[must_use]
+    pub fn unacknowledged(&self, peer: NodeId) -> Option<Window> {
+        self.0.unacknowledged(peer)
+    }
+
+    /// Stops the node for so long, as if the program did not run, and this thread with it: to see what becomes of that, in
+    /// tests and demonstrations.
+    pub fn freeze(&self, span: Duration) {
+        self.0.freeze(span);
+    }
+
+    /// Ends the node at once and without a word, as if the program was killed.
+    pub fn end(&self) {
+        self.0.end();
     }
 
     /// Waits until all that was sent is taken, for so long at most; then says goodbye to everybody and ends the node.

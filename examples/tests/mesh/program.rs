@@ -32,6 +32,12 @@ fn command(folder: &Folder, arguments: &[&str]) -> Command {
     command
 }
 
+/// The same text with another last character.
+pub(crate) fn mistyped(text: &str) -> String {
+    let (start, last) = text.split_at(text.len() - 1);
+    format!("{start}{}", if last == "q" { "p" } else { "q" })
+}
+
 /// Runs a command to its end.
 pub(crate) fn run(folder: &Folder, arguments: &[&str]) -> Ended {
     let output =
@@ -91,6 +97,12 @@ impl Node {
     pub(crate) fn write(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("its input is open");
         writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("it reads");
+    }
+
+    /// Its output is closed with the next line that comes.
+    pub(crate) fn unread(mut self) -> Self {
+        self.lines = channel().1;
+        self
     }
 
     /// The end of its input.

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::folder::Folder;
-use crate::program::{Node, RUNTIMES, run};
+use crate::program::{Node, RUNTIMES, mistyped, run};
 
 /// A folder with a secret in it.
 fn folder() -> (Folder, String) {
@@ -101,7 +101,15 @@ fn every_question_is_answered() {
             explained["text"].as_str().is_some_and(|text| text.contains("carries the session")),
             "{explained}"
         );
-        assert_eq!(explained["links"][0]["link"], up["link"]);
+        assert_eq!(
+            (&explained["chosen"], &explained["dialing"]),
+            (&Value::from("only"), &Value::from("no_address"))
+        );
+        let [link] = explained["links"].as_array().expect("a list").as_slice() else { panic!("{explained}") };
+        assert_eq!(
+            (&link["link"], &link["role"], &link["class"]),
+            (&up["link"], &"carrying".into(), &"direct".into())
+        );
 
         first.write(r#"{"do":"wake"}"#);
         let woke = first.event("woke", |_| true);
@@ -155,7 +163,7 @@ fn a_line_that_is_not_understood_is_told_and_passed_over() {
         (r#"{"do":"dial","addr":"127.0.0.1"}"#, "`127.0.0.1` is no peer"),
         (r#"{"do":"dial","addr":"127.0.0.1:0"}"#, "a port from 1 on"),
         (r#"{"do":"forget","peer":"zzzz"}"#, "`zzzz` fits no peer"),
-        (&format!(r#"{{"do":"explain","peer":"{}q"}}"#, &id[..id.len() - 1]), "is no id: a typo"),
+        (&format!(r#"{{"do":"explain","peer":"{}"}}"#, mistyped(&id)), "is no id: a typo"),
     ] {
         first.write(line);
         let error = first.event("error", |_| true);
@@ -371,7 +379,7 @@ fn people_read_sentences() {
     assert_eq!(second.event("message", |_| true)["text"], "for you alone");
     second.write(r#"{"do":"send","to":"*","text":"and you?"}"#);
     says("", "> and you?");
-    says("/peers", "1 peers");
+    says("/peers", "peers: 1");
     says("", &format!("{short} is up on link #"));
     says(&format!("/explain {short}"), &format!("{short} is up: link #"));
     says("/stats", "counts: ");
@@ -453,4 +461,43 @@ fn much_at_once_arrives_in_order() {
     second.event("acked", |acked| acked["token"] == (MANY - 1).to_string().as_str());
     second.quit();
     first.quit();
+}
+
+/// The peers of a node that nobody listens to any more are told that it goes.
+#[test]
+fn a_node_whose_output_nobody_reads_leaves() {
+    for runtime in RUNTIMES {
+        let (folder, secret) = folder();
+        let (first, mut second) = pair(&folder, runtime, &secret);
+        let mut first = first.unread();
+        let ended = loop {
+            second.write(r#"{"do":"send","to":"*","text":"do you read this?"}"#);
+            // Once the other has left there is nobody to send to.
+            second.line("an answer", |line| line.contains("\"queued\"") || line.contains("\"error\""));
+            if let Some(ended) = first.ended() {
+                break ended;
+            }
+        };
+        assert_eq!((ended.code, ended.stderr.lines().count()), (Some(1), 1), "{}", ended.stderr);
+        assert!(ended.stderr.contains("keep its reader running"), "{}", ended.stderr);
+        second.rewind().event("peer", |peer| peer["state"] == "down" && peer["reason"] == "left");
+        second.quit();
+    }
+}
+
+#[test]
+fn what_was_sent_before_the_end_arrives() {
+    const MANY: u64 = 2_000;
+    for runtime in RUNTIMES {
+        let (folder, secret) = folder();
+        let (mut first, mut second) = pair(&folder, runtime, &secret);
+        let text = "much ".repeat(1_000);
+        for _ in 0..MANY {
+            second.write(&format!(r#"{{"do":"send","to":"*","text":"{text}"}}"#));
+        }
+        second.quit();
+        first.event("message", |message| message["seq"] == MANY);
+        first.event("peer", |peer| peer["reason"] == "left");
+        first.quit();
+    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 
 use crate::folder::Folder;
-use crate::program::{Node, run};
+use crate::program::{Node, mistyped, run};
 
 /// What is wrong on the command line.
 const USAGE: i32 = 2;
@@ -27,7 +27,7 @@ fn what_is_wrong_on_the_command_line_is_one_line() {
     assert_eq!(run(&folder, &["secret", "new", &secret]).code, Some(0));
     let own = run(&folder, &["id", "--identity", &folder.file("id")]).stdout;
     let own = own.trim();
-    let typo = format!("{}q", &own[..own.len() - 1]);
+    let typo = mistyped(own);
     let config = |name: &str, text: &str| folder.written(name, text);
     let (unknown, broken) = (config("a", "fly = true\n"), config("b", "open = true\nlisten = [\n"));
     let (address, float) =

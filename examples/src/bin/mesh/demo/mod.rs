@@ -51,7 +51,9 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options, began: Instant) -> Result<(), Failure> {
     let seed = options.seed.unwrap_or_else(|| u64::from(std::process::id()));
     let lasts = (!options.forever).then(|| Duration::from_secs(options.seconds));
-    let draws = !options.json && !options.plain && std::io::stdout().is_terminal();
+    let can_draw =
+        std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+    let draws = can_draw && !options.json && !options.plain;
     let scene: Shared = Arc::new(Mutex::new(Scene::new(began, lasts)));
     let teller = if draws { Teller::silent() } else { Teller::printing(options.json) };
     let stop = crate::signals::stop_on_signals()

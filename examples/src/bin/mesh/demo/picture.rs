@@ -19,8 +19,8 @@ use crate::signals::Stop;
 
 /// How often it is drawn.
 const EVERY: Duration = Duration::from_millis(100);
-/// Where the nodes stand.
-const PLACES: [(f64, f64); 3] = [(50.0, 82.0), (14.0, 16.0), (86.0, 16.0)];
+/// Where the nodes stand, in parts of the width and the height, from the upper left.
+const PLACES: [(f64, f64); 3] = [(0.5, 0.12), (0.16, 0.85), (0.84, 0.85)];
 
 /// Draws as long as something is played. `q` asks it to end.
 pub(super) fn while_drawing(
@@ -36,7 +36,7 @@ pub(super) fn while_drawing(
         let playing = scope.spawn(play);
         let mut drawn = Ok(());
         while !playing.is_finished() {
-            let frame = terminal.draw(|frame| draw(frame, &lock(scene)));
+            let frame = terminal.draw(|frame| draw(frame, &lock(scene), stop));
             let asked = frame.and_then(|_| asks_to_stop());
             match asked {
                 Ok(true) => stop.ask(),
@@ -66,7 +66,7 @@ fn asks_to_stop() -> io::Result<bool> {
         && (interrupts || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)))
 }
 
-fn draw(frame: &mut Frame<'_>, scene: &Scene) {
+fn draw(frame: &mut Frame<'_>, scene: &Scene, stop: &Stop) {
     let [head, top, counts, bottom] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Min(11),
@@ -74,7 +74,7 @@ fn draw(frame: &mut Frame<'_>, scene: &Scene) {
         Constraint::Percentage(40),
     ])
     .areas(frame.area());
-    draw_head(frame, head, scene);
+    draw_head(frame, head, scene, stop);
     let [nodes, ways] =
         Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(top);
     draw_nodes(frame, nodes, scene);
@@ -86,10 +86,11 @@ fn draw(frame: &mut Frame<'_>, scene: &Scene) {
     draw_lines(frame, lines, scene);
 }
 
-fn draw_head(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
+fn draw_head(frame: &mut Frame<'_>, area: Rect, scene: &Scene, stop: &Stop) {
     let elapsed = scene.began.elapsed();
     let [title, time] = Layout::horizontal([Constraint::Min(30), Constraint::Length(30)]).areas(area);
-    let text = format!(" mesh demo   {} of 3 sessions   q ends it", scene.sessions());
+    let key = if stop.is_asked() { "it ends ..." } else { "q ends it" };
+    let text = format!(" mesh demo   {} of 3 sessions   {key}", scene.sessions());
     frame.render_widget(Paragraph::new(text).style(Style::new().add_modifier(Modifier::BOLD)), title);
     match scene.lasts {
         Some(lasts) => {
@@ -105,14 +106,26 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
 }
 
 fn draw_nodes(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
+    let block = Block::bordered().title(" nodes and links ");
+    let inner = block.inner(area);
+    // One unit is one cell, so that lines and texts meet where they should.
+    let (right, top) = (f64::from(inner.width.max(2) - 1), f64::from(inner.height.max(2) - 1));
+    let cells = PLACES.map(|(x, y)| ((x * right).round(), top - (y * top).round()));
     let canvas = Canvas::default()
-        .block(Block::bordered().title(" nodes and links "))
+        .block(block)
         .marker(Marker::Braille)
-        .x_bounds([0.0, 100.0])
-        .y_bounds([0.0, 100.0])
+        .x_bounds([0.0, right])
+        .y_bounds([0.0, top])
         .paint(|context| {
+            let bold = |color| Style::new().fg(color).add_modifier(Modifier::BOLD);
+            let mut print = |(x, y): (f64, f64), text: String, style| {
+                let width = f64::from(u16::try_from(text.len()).unwrap_or(u16::MAX));
+                let x = (x - (width / 2.0).floor()).min(right + 1.0 - width).max(0.0);
+                context.print(x, y, Line::styled(text, style));
+            };
+            let mut strokes = Vec::new();
             for (one, other) in PAIRS {
-                let ((x1, y1), (x2, y2)) = (PLACES[one], PLACES[other]);
+                let ((x1, y1), (x2, y2)) = (cells[one], cells[other]);
                 let states = [scene.nodes[one].peers[other].state, scene.nodes[other].peers[one].state];
                 let (color, sign) = match states {
                     [PeerState::Up, PeerState::Up] => (Color::Green, "="),
@@ -120,22 +133,22 @@ fn draw_nodes(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
                     _ => (Color::Yellow, "?"),
                 };
                 if sign != "x" {
-                    context.draw(&Stroke { x1, y1, x2, y2, color });
+                    strokes.push(Stroke { x1, y1, x2, y2, color });
                 }
-                let bold = Style::new().fg(color).add_modifier(Modifier::BOLD);
-                context.print(f64::midpoint(x1, x2), f64::midpoint(y1, y2), Line::styled(sign, bold));
+                let middle = (f64::midpoint(x1, x2).round(), f64::midpoint(y1, y2).round());
+                print(middle, sign.to_owned(), bold(color));
             }
-            for (who, (x, y)) in PLACES.into_iter().enumerate() {
-                let node = &scene.nodes[who];
+            for (node, (name, cell)) in scene.nodes.iter().zip(NAMES.into_iter().zip(cells)) {
                 let (sign, color) = match node.condition {
                     Condition::Runs => ("", Color::Green),
                     Condition::Frozen => (" FROZEN", Color::Cyan),
                     Condition::Dead => (" DEAD", Color::Red),
                 };
                 let life = if node.life > 1 { format!(" #{}", node.life) } else { String::new() };
-                let text = format!("[{}{life}{sign}]", NAMES[who]);
-                let style = Style::new().fg(color).add_modifier(Modifier::BOLD);
-                context.print(x - 8.0, y, Line::styled(text, style));
+                print(cell, format!("[{name}{life}{sign}]"), bold(color));
+            }
+            for stroke in &strokes {
+                context.draw(stroke);
             }
         });
     frame.render_widget(canvas, area);
@@ -212,7 +225,7 @@ fn draw_faults(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
             ),
         }
     });
-    let title = " what was done, and how long until all was well ";
+    let title = " what was done: well again after ";
     frame
         .render_widget(Paragraph::new(lines.collect::<Vec<_>>()).block(Block::bordered().title(title)), area);
 }
@@ -227,10 +240,19 @@ fn draw_lines(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
             Weight::Well => Style::new().fg(Color::Green).add_modifier(Modifier::BOLD),
             Weight::Bad => Style::new().fg(Color::Red).add_modifier(Modifier::REVERSED),
         };
-        Line::styled(format!("{:5.1} {}", line.at.as_secs_f64(), line.text), style)
+        let text = format!("{:5.1} {}", line.at.as_secs_f64(), line.text);
+        Line::styled(shortened(text, usize::from(area.width.saturating_sub(2))), style)
     });
     frame.render_widget(
         Paragraph::new(lines.collect::<Vec<_>>()).block(Block::bordered().title(" happenings ")),
         area,
     );
+}
+
+/// As much of a text as there is room for; where something is missing it says so.
+fn shortened(text: String, room: usize) -> String {
+    match text.char_indices().nth(room) {
+        Some(_) => text.chars().take(room.saturating_sub(2)).chain("..".chars()).collect(),
+        None => text,
+    }
 }

@@ -211,7 +211,7 @@ impl Play<'_> {
     }
 
     fn happens(&self, act: Act, whom: &str, what: &str) {
-        let text = format!("-- {}: {what} ({whom})", act.name());
+        let text = format!("-- {} ({whom}): {what}", act.name());
         self.tell(
             Weight::Fault,
             text,

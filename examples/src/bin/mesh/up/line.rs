@@ -6,7 +6,9 @@ use core::time::Duration;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::time::Instant;
 
-use mesh_proto::{Cause, Explanation, Incarnation, LinkId, NodeId, PathClass, Stats};
+use mesh_proto::{
+    Cause, Chosen, Dialing, Explanation, Incarnation, LinkId, NodeId, PathClass, Role, Side, Stats,
+};
 use serde::{Serialize, Serializer};
 
 use crate::reasons::{Untaken, Why};
@@ -265,10 +267,10 @@ pub(super) struct Explained {
     text: String,
     conflict: bool,
     decides_here: bool,
-    chosen: String,
+    chosen: &'static str,
     links: Vec<ExplainedLink>,
     past: Vec<PastLink>,
-    dialing: String,
+    dialing: &'static str,
     /// When the next dial is due, if that is known.
     dial_in_ms: Option<u64>,
     failures: u8,
@@ -280,8 +282,8 @@ struct ExplainedLink {
     link: LinkId,
     dialed: bool,
     remote: Option<SocketAddr>,
-    class: PathClass,
-    role: String,
+    class: &'static str,
+    role: &'static str,
     round_trip_ms: Option<f64>,
     silent_ms: Option<u64>,
 }
@@ -299,7 +301,6 @@ struct PastLink {
 
 impl From<&Explanation> for Explained {
     fn from(explanation: &Explanation) -> Self {
-        use mesh_proto::{Dialing, Side};
         let Explanation { peer, decides_here, chosen, links, past, dialing, failures, now } = explanation;
         let dialed = |side| side == Side::Dialed;
         let (id, short) = (format!("{:?}", peer.id), Id(peer.id).to_string());
@@ -317,15 +318,22 @@ impl From<&Explanation> for Explained {
             text: explanation.to_string().replace(&id, &short),
             conflict: peer.conflict,
             decides_here: *decides_here,
-            chosen: format!("{chosen:?}"),
+            chosen: match chosen {
+                Chosen::Only => "only",
+                Chosen::BetterPath => "better_path",
+                Chosen::DialedByLower => "dialed_by_lower",
+                Chosen::First => "first",
+                Chosen::OnlyOneToAnswer => "only_one_to_answer",
+                Chosen::DeciderChose => "decider_chose",
+            },
             links: links
                 .iter()
                 .map(|link| ExplainedLink {
                     link: link.link,
                     dialed: dialed(link.side),
                     remote: link.remote,
-                    class: link.class,
-                    role: link.role.to_string(),
+                    class: class(link.class),
+                    role: role(link.role),
                     round_trip_ms: link.round_trip.map(|time| time.as_secs_f64() * 1e3),
                     silent_ms: link.silent_for.map(millis),
                 })
@@ -341,10 +349,30 @@ impl From<&Explanation> for Explained {
                     ago_ms: millis(now.since(past.at)),
                 })
                 .collect(),
-            dialing: dialing.to_owned(),
+            dialing,
             dial_in_ms: due.map(millis),
             failures: *failures,
         }
+    }
+}
+
+const fn class(class: PathClass) -> &'static str {
+    match class {
+        PathClass::Direct => "direct",
+        PathClass::Relayed => "relayed",
+    }
+}
+
+const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Dialing => "dialing",
+        Role::Shaking => "shaking",
+        Role::Carrying => "carrying",
+        Role::Waiting => "waiting",
+        Role::Suspect => "suspect",
+        Role::Doubted => "doubted",
+        Role::DoubtedThere => "doubted_there",
+        Role::Ending(_) => "ending",
     }
 }
 
@@ -421,7 +449,7 @@ impl fmt::Display for Line {
                 Pause::Told => f.write_str("looks around, as it was told to"),
             },
             Self::Peers { peers } => {
-                write!(f, "{} peers", peers.len())?;
+                write!(f, "peers: {}", peers.len())?;
                 peers.iter().try_for_each(|known| write!(f, "\n           {}", known.peer))
             }
             Self::Explain(explained) => f.write_str(&explained.text.replace('\n', "\n           ")),

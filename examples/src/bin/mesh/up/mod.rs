@@ -18,6 +18,7 @@ mod post;
 
 mod session;
 
+use core::time::Duration;
 use std::io;
 use std::time::Instant;
 
@@ -46,6 +47,13 @@ pub(crate) fn run(options: Options, began: Instant) -> Result<(), Failure> {
     let addresses = session.mesh().addresses();
     let node = session.mesh().me().into();
     session.tell(&Line::Listening { node, addrs: addresses, runtime: runtime.name() });
-    futures_lite::future::block_on(session.run())?;
+    futures_lite::future::block_on(async {
+        let done = session.run().await;
+        if done.is_err() {
+            // Nobody can be told what becomes of it, but the others are told that this node goes.
+            session.mesh().leave(Duration::ZERO).await;
+        }
+        done
+    })?;
     trace.map_or(Ok(()), |trace| trace.end())
 }
