@@ -13,7 +13,6 @@ mod folder;
 mod id;
 mod reasons;
 mod replay;
-mod runtime;
 mod secret;
 mod signals;
 mod swarm;
@@ -24,6 +23,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
+use examples::runtime;
 
 /// A peer layer: exactly one session between any two nodes, whatever happens to the connections.
 #[derive(Debug, Parser)]

@@ -10,13 +10,13 @@ use std::time::Instant;
 
 use adapter_std::handle::{Builder, Driver, Happening, Mesh, Message};
 use adapter_std::platform::entropy;
+use examples::relay::Relay;
 use futures_lite::future::block_on;
 use mesh_proto::wire::{Identity, MeshSecret};
 use mesh_proto::{Config, NodeId, Role, Side, Standing};
 use serde_json::json;
 
 use super::ledger::Way;
-use super::relay::Relay;
 use super::scene::{Condition, NAMES, Peer, PeerState, Shared, Weight, lock};
 use super::told::Teller;
 use crate::failure::Failure;

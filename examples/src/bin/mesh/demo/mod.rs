@@ -2,7 +2,6 @@
 //!
 //! | file | what it has |
 //! |---|---|
-//! | `relay` | what stands between two nodes, and can cut a stream or swallow what goes over it |
 //! | `ledger` | what was sent and what arrived, and what is wrong with that |
 //! | `cast` | the nodes, and the threads that talk and listen for them |
 //! | `script` | what is done to them, and how long they take to recover |
@@ -13,7 +12,6 @@
 mod cast;
 mod ledger;
 mod picture;
-mod relay;
 mod scene;
 mod script;
 mod told;

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 /// What drives the nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Runtime {
+pub enum Runtime {
     /// Tokio, on as many threads as there are cores.
     #[default]
     Tokio,
@@ -22,9 +22,11 @@ pub(crate) enum Runtime {
 
 impl Runtime {
     /// Each of them.
-    pub(crate) const EACH: [Self; 3] = [Self::Tokio, Self::Smol, Self::Std];
+    pub const EACH: [Self; 3] = [Self::Tokio, Self::Smol, Self::Std];
 
-    pub(crate) const fn name(self) -> &'static str {
+    /// What people call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Tokio => "tokio",
             Self::Smol => "smol",
@@ -33,7 +35,11 @@ impl Runtime {
     }
 
     /// Gets it going.
-    pub(crate) fn begin(self) -> io::Result<Engine> {
+    ///
+    /// # Errors
+    ///
+    /// The system has no room for its threads.
+    pub fn begin(self) -> io::Result<Engine> {
         Ok(match self {
             Self::Tokio => Engine::Tokio(tokio::runtime::Builder::new_multi_thread().enable_all().build()?),
             Self::Smol => Engine::Smol,
@@ -44,15 +50,22 @@ impl Runtime {
 
 /// A runtime that goes. Its nodes end with it.
 #[derive(Debug)]
-pub(crate) enum Engine {
+pub enum Engine {
+    /// Tokio, with its threads.
     Tokio(tokio::runtime::Runtime),
+    /// Smol: each node brings its thread.
     Smol,
+    /// Plain threads: each node brings its own.
     Std,
 }
 
 impl Engine {
     /// Starts a node on it.
-    pub(crate) fn start(&self, setup: impl Setup) -> Result<Mesh, StartError> {
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be started.
+    pub fn start(&self, setup: impl Setup) -> Result<Mesh, StartError> {
         match self {
             Self::Tokio(runtime) => {
                 let _entered = runtime.enter();
@@ -65,6 +78,7 @@ impl Engine {
 }
 
 /// Says what a node is to be, whatever drives it.
-pub(crate) trait Setup {
+pub trait Setup {
+    /// Says it to the builder.
     fn set_up<D: Driver>(self, builder: Builder<D>) -> Builder<D>;
 }

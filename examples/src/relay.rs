@@ -1,5 +1,5 @@
-//! What stands between two nodes: a relay for every way, which can cut streams, or let them look alive and swallow all that
-//! goes over them.
+//! What stands between two nodes: a relay for a way, which can cut streams, let them look alive and swallow all that goes over
+//! them, or be slow.
 
 use alloc::sync::Arc;
 use core::net::{Ipv4Addr, SocketAddr};
@@ -12,11 +12,12 @@ use std::thread;
 
 /// How long a dial behind the relay may take.
 const DIAL: Duration = Duration::from_secs(2);
+/// How much is carried at once.
 const BUFFER: usize = 64 * 1024;
 
-/// The way from one node to another. It ends with its last copy.
+/// The way from one node to another. It ends when it is dropped, with all streams that go through it.
 #[derive(Debug)]
-pub(super) struct Relay {
+pub struct Relay {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -26,6 +27,8 @@ struct Shared {
     /// Where the node is that streams are led to; nowhere while it is not there.
     leads_to: Mutex<Option<SocketAddr>>,
     streams: Mutex<Vec<Arc<Stream>>>,
+    /// How long what was read waits before it goes on.
+    delay: Mutex<Duration>,
     over: AtomicBool,
 }
 
@@ -37,12 +40,18 @@ struct Stream {
 }
 
 impl Relay {
-    pub(super) fn open() -> io::Result<Self> {
+    /// A relay that leads nowhere yet.
+    ///
+    /// # Errors
+    ///
+    /// The system has no room for it.
+    pub fn open() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             leads_to: Mutex::new(None),
             streams: Mutex::default(),
+            delay: Mutex::default(),
             over: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -51,27 +60,40 @@ impl Relay {
     }
 
     /// Where to dial.
-    pub(super) const fn address(&self) -> SocketAddr {
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Leads streams there from now on.
-    pub(super) fn lead_to(&self, address: Option<SocketAddr>) {
+    pub fn lead_to(&self, address: Option<SocketAddr>) {
         *lock(&self.shared.leads_to) = address;
     }
 
+    /// Keeps whatever is read for so long before it is carried on, each way: at most 64 KiB go in that time.
+    pub fn delay(&self, delay: Duration) {
+        *lock(&self.shared.delay) = delay;
+    }
+
     /// Cuts all streams that go through here now: how many.
-    pub(super) fn cut(&self) -> usize {
+    pub fn cut(&self) -> usize {
         let streams = core::mem::take(&mut *lock(&self.shared.streams));
         streams.iter().for_each(|stream| stream.end());
         streams.len()
     }
 
     /// All streams that go through here now look alive from now on, and swallow everything: how many.
-    pub(super) fn swallow(&self) -> usize {
+    pub fn swallow(&self) -> usize {
         let streams = lock(&self.shared.streams);
         streams.iter().for_each(|stream| stream.swallows.store(true, Ordering::Release));
         streams.len()
+    }
+
+    /// All streams that go through here now end for those who dialed, and look alive to the other ends: how many.
+    pub fn strand(&self) -> usize {
+        let stranded = self.swallow();
+        lock(&self.shared.streams).iter().for_each(|stream| shut(&stream.near));
+        stranded
     }
 }
 
@@ -107,35 +129,43 @@ impl Shared {
         }
         let stream = Arc::new(Stream { near, far, swallows: AtomicBool::new(false) });
         lock(&self.streams).push(Arc::clone(&stream));
+        if self.over.load(Ordering::Acquire) {
+            // The relay ended while the stream was made, and may not have seen it.
+            stream.end();
+        }
         thread::scope(|scope| {
-            scope.spawn(|| stream.carry(&stream.near, &stream.far));
-            stream.carry(&stream.far, &stream.near);
+            scope.spawn(|| self.carry(&stream, &stream.near, &stream.far));
+            self.carry(&stream, &stream.far, &stream.near);
         });
         lock(&self.streams).retain(|other| !Arc::ptr_eq(other, &stream));
     }
-}
 
-impl Stream {
-    fn carry(&self, mut from: &TcpStream, mut to: &TcpStream) {
+    fn carry(&self, stream: &Stream, mut from: &TcpStream, mut to: &TcpStream) {
         let mut buffer = vec![0; BUFFER];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
+            let delay = *lock(&self.delay);
+            thread::sleep(delay);
             let bytes = buffer.get(..length).unwrap_or_default();
-            if !self.swallows.load(Ordering::Acquire) && to.write_all(bytes).is_err() {
+            if !stream.swallows.load(Ordering::Acquire) && to.write_all(bytes).is_err() {
                 break;
             }
         }
         // A black hole does not tell that the other end is gone, either.
-        if !self.swallows.load(Ordering::Acquire) {
-            self.end();
+        if !stream.swallows.load(Ordering::Acquire) {
+            stream.end();
         }
     }
+}
 
+impl Stream {
     fn end(&self) {
-        for socket in [&self.near, &self.far] {
-            // It may be gone already.
-            drop(socket.shutdown(Shutdown::Both));
-        }
+        [&self.near, &self.far].into_iter().for_each(shut);
     }
+}
+
+fn shut(socket: &TcpStream) {
+    // It may be gone already.
+    drop(socket.shutdown(Shutdown::Both));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,0 +1,162 @@
+//! The nodes.
+
+use alloc::sync::Arc;
+use core::net::{Ipv4Addr, SocketAddr};
+use core::ops::Deref;
+use core::time::Duration;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use adapter_std::handle::{Builder, Driver, Mesh};
+use adapter_std::platform::beacon::Group;
+use adapter_std::platform::entropy;
+use examples::relay::Relay;
+use examples::runtime::{Engine, Runtime, Setup};
+use mesh_proto::trace::Through;
+use mesh_proto::wire::{Identity, MeshSecret};
+use mesh_proto::{Config, Incarnation};
+
+/// How soon a quick node finds a dead link.
+pub(crate) const QUICK: Duration = Duration::from_millis(800);
+/// How soon a calm one does: later than any test waits, so that whatever is found before was found in some other way.
+pub(crate) const CALM: Duration = Duration::from_secs(60);
+
+const LOOPBACK: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// What a node is to be.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) identity: Identity,
+    pub(crate) run: Incarnation,
+    pub(crate) secret: MeshSecret,
+    pub(crate) config: Config,
+    /// Nowhere, if it only dials.
+    pub(crate) listens: Option<SocketAddr>,
+    pub(crate) group: Option<Group>,
+    pub(crate) trace: Option<Trace>,
+}
+
+impl Member {
+    /// A node that does nothing for its own sake as long as a test lasts.
+    pub(crate) fn calm() -> Self {
+        let config = Config {
+            detect_within: CALM,
+            handshake_within: Duration::from_secs(10),
+            probe_floor: Duration::from_millis(200),
+            backoff_first: Duration::from_millis(20),
+            backoff_most: Duration::from_millis(200),
+            stable_after: Duration::from_millis(50),
+            announce_every: None,
+            ..Config::loopback()
+        };
+        Self {
+            identity: entropy::identity().expect("the system has entropy"),
+            run: entropy::incarnation(1).expect("the system has entropy"),
+            secret: MeshSecret::new([7; 32]),
+            config,
+            listens: Some(LOOPBACK),
+            group: None,
+            trace: None,
+        }
+    }
+
+    /// A node that soon finds a dead link.
+    pub(crate) fn quick() -> Self {
+        let calm = Self::calm();
+        let handshake_within = Duration::from_secs(1);
+        Self { config: Config { detect_within: QUICK, handshake_within, ..calm.config }, ..calm }
+    }
+
+    /// The same node in its next run.
+    pub(crate) fn next_run(&self) -> Self {
+        let run = entropy::incarnation(self.run.start + 1).expect("the system has entropy");
+        Self { run, ..self.clone() }
+    }
+
+    pub(crate) fn start(self, runtime: Runtime) -> Node {
+        let engine = Arc::new(runtime.begin().expect("there is room for its threads"));
+        self.start_on(&engine)
+    }
+
+    /// Starts on a runtime that others share.
+    pub(crate) fn start_on(self, engine: &Arc<Engine>) -> Node {
+        let mesh = engine.start(self.clone()).expect("it starts");
+        Node { mesh, member: self, _engine: Arc::clone(engine) }
+    }
+}
+
+impl Setup for Member {
+    fn set_up<D: Driver>(self, builder: Builder<D>) -> Builder<D> {
+        let builder = builder
+            .identity_in_run(self.identity, self.run)
+            .secret(self.secret)
+            .network("conformance")
+            .config(self.config);
+        let builder = match self.listens {
+            Some(address) => builder.listen(address),
+            None => builder.listen_nowhere(),
+        };
+        let builder = match self.group {
+            Some(group) => builder.discover_in(group),
+            None => builder.discover_nobody(),
+        };
+        match self.trace {
+            Some(Trace(bytes)) => builder.trace(Through(move |more: &[u8]| {
+                bytes.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(more);
+                Ok::<(), io::Error>(())
+            })),
+            None => builder,
+        }
+    }
+}
+
+/// What a node wrote down.
+#[derive(Clone, Default)]
+pub(crate) struct Trace(Arc<Mutex<Vec<u8>>>);
+
+impl Trace {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A node that was started. It ends without a word when it is dropped.
+pub(crate) struct Node {
+    mesh: Mesh,
+    member: Member,
+    /// Goes when the last of its nodes has ended.
+    _engine: Arc<Engine>,
+}
+
+impl Node {
+    /// Where to dial it.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.mesh.addresses().first().copied().expect("it listens")
+    }
+
+    /// What it was made from.
+    pub(crate) fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// A relay that leads here.
+    pub(crate) fn behind_relay(&self) -> Relay {
+        let relay = Relay::open().expect("there is room");
+        relay.lead_to(Some(self.address()));
+        relay
+    }
+}
+
+impl Deref for Node {
+    type Target = Mesh;
+
+    fn deref(&self) -> &Mesh {
+        &self.mesh
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.mesh.end();
+    }
+}
