@@ -75,10 +75,12 @@ fn s3_both_dial_at_once(pair: Pair) {
     meet(&a, &b);
     until("one link is left", || one_socket(&a, &b));
     let kept = (link(&a, b.me()), link(&b, a.me()));
-    Flow::during(&a, &b, |there| Flow::during(&b, &a, |back| {
-        there.goes_on(20);
-        back.goes_on(20);
-    }));
+    Flow::during(&a, &b, |there| {
+        Flow::during(&b, &a, |back| {
+            there.goes_on(20);
+            back.goes_on(20);
+        })
+    });
     assert_eq!((link(&a, b.me()), link(&b, a.me())), kept, "nothing flaps");
 }
 
@@ -110,17 +112,19 @@ fn x3_a_black_hole_gives_way_to_a_dial(pair: Pair) {
     a.keep((b.me(), relay.address())).expect("there is room");
     meet(&a, &b);
     let old = (link(&a, b.me()), link(&b, a.me()));
-    Flow::during(&a, &b, |there| Flow::during(&b, &a, |back| {
-        there.goes_on(10);
-        back.goes_on(10);
-        assert_eq!(relay.swallow(), 1);
-        a.seek(b.me(), Some(relay.address())).expect("there is room");
-        until("the newcomer carries", || {
-            are_up(&a, &b) && link(&a, b.me()) != old.0 && link(&b, a.me()) != old.1
-        });
-        there.goes_on(10);
-        back.goes_on(10);
-    }));
+    Flow::during(&a, &b, |there| {
+        Flow::during(&b, &a, |back| {
+            there.goes_on(10);
+            back.goes_on(10);
+            assert_eq!(relay.swallow(), 1);
+            a.seek(b.me(), Some(relay.address())).expect("there is room");
+            until("the newcomer carries", || {
+                are_up(&a, &b) && link(&a, b.me()) != old.0 && link(&b, a.me()) != old.1
+            });
+            there.goes_on(10);
+            back.goes_on(10);
+        })
+    });
     until("the black hole is closed", || agree(&a, &b));
 }
 

@@ -83,10 +83,8 @@ fn m16_a_restart_that_only_an_announcement_tells(pair: Pair) {
     drop(socket);
     let group = Some(Group { port, ..Group::COMMON });
     let listens = Some("0.0.0.0:0".parse().expect("an address"));
-    let (a, b) = pair.start_as(
-        Member { group, listens, ..Member::calm() },
-        Member { listens, ..Member::calm() },
-    );
+    let (a, b) =
+        pair.start_as(Member { group, listens, ..Member::calm() }, Member { listens, ..Member::calm() });
     let relay = b.behind_relay();
     a.keep((b.me(), relay.address())).expect("there is room");
     meet(&a, &b);

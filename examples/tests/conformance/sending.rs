@@ -80,7 +80,10 @@ fn numbers_both_ways(pair: Pair) {
 }
 
 fn urgent_overtakes_what_waits(pair: Pair) {
-    let limits = Limits { window: mesh_proto::Window { messages: 8, ..Limits::default().window }, ..Limits::default() };
+    let limits = Limits {
+        window: mesh_proto::Window { messages: 8, ..Limits::default().window },
+        ..Limits::default()
+    };
     let small = || {
         let calm = Member::calm();
         Member { config: mesh_proto::Config { limits, ..calm.config }, ..calm }
