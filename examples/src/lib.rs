@@ -5,3 +5,8 @@ extern crate alloc;
 
 pub mod relay;
 pub mod runtime;
+
+/// The code in the README, which has to compile and to run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

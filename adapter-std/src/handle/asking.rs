@@ -160,7 +160,7 @@ impl Requests {
         core::future::poll_fn(|context| self.poll_request(context)).await
     }
 
-    fn poll_request(&self, context: &mut Context<'_>) -> Poll<Option<Request>> {
+    fn poll_request(&self, context: &Context<'_>) -> Poll<Option<Request>> {
         let received = core::task::ready!(self.mesh.hub().poll_asked(context));
         Poll::Ready(received.map(|received| Request { mesh: self.mesh.clone(), received, answered: false }))
     }

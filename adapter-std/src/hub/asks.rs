@@ -99,7 +99,7 @@ impl Asks {
         self.waiting.remove(&number);
     }
 
-    pub(super) fn poll(&mut self, number: u64, context: &mut Context<'_>, wakes: &mut Wakes) -> Poll<Answer> {
+    pub(super) fn poll(&mut self, number: u64, context: &Context<'_>, wakes: &mut Wakes) -> Poll<Answer> {
         let Some(ask) = self.waiting.get_mut(&number) else { return Poll::Ready(Answer::Declined) };
         match ask.answer.take() {
             Some(answer) => Poll::Ready(answer),

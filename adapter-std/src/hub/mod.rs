@@ -214,10 +214,7 @@ impl Hub {
     }
 
     /// The next question; `None` once no more will come.
-    pub(crate) fn poll_asked(
-        &self,
-        context: &mut core::task::Context<'_>,
-    ) -> core::task::Poll<Option<Received>> {
+    pub(crate) fn poll_asked(&self, context: &core::task::Context<'_>) -> core::task::Poll<Option<Received>> {
         self.0.asked.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
     }
 

@@ -313,7 +313,7 @@ impl State {
     }
 
     /// The answer to a question.
-    pub(crate) fn poll_answer(&mut self, number: u64, context: &mut Context<'_>) -> Poll<asks::Answer> {
+    pub(crate) fn poll_answer(&mut self, number: u64, context: &Context<'_>) -> Poll<asks::Answer> {
         self.rest.asks.poll(number, context, &mut self.rest.wakes)
     }
 

@@ -299,7 +299,11 @@ impl Cast {
                     format!("{node}: had not run for {} ms", paused.idle.as_millis()),
                     json!({"event": "woke", "node": node, "slept_ms": paused.idle.as_millis()}),
                 ),
-                _ => continue,
+                Happening::LinkOpened { .. }
+                | Happening::LinkClosed { .. }
+                | Happening::Announced(_)
+                | Happening::NameFailed { .. }
+                | _ => continue,
             };
             self.teller.tell(&self.scene, Weight::Detail, text, object);
         }

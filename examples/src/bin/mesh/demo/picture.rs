@@ -159,9 +159,8 @@ fn draw_ways(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
         format!("{:<13}{:<5}{:<6}{:>9}{:>9}", "from > to", "is", "dialed", "trip", "unacked"),
         Style::new().add_modifier(Modifier::UNDERLINED),
     )];
-    for from in 0..NAMES.len() {
-        for to in (0..NAMES.len()).filter(|to| *to != from) {
-            let peer = scene.nodes[from].peers[to];
+    for (node, from) in scene.nodes.iter().zip(NAMES) {
+        for (peer, to) in node.peers.iter().zip(NAMES).filter(|(_, to)| *to != from) {
             let (state, color) = match peer.state {
                 PeerState::Up => ("up", Color::Green),
                 PeerState::Away => ("away", Color::Yellow),
@@ -176,7 +175,7 @@ fn draw_ways(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
             };
             let trip =
                 peer.round_trip.map_or(String::new(), |trip| format!("{:.2} ms", trip.as_secs_f64() * 1e3));
-            let way = format!("{} > {}", NAMES[from], NAMES[to]);
+            let way = format!("{from} > {to}");
             let more = if peer.links > 1 { format!("  {} links", peer.links) } else { String::new() };
             lines.push(Line::from(vec![
                 Span::raw(format!("{way:<13}")),

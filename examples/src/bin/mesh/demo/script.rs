@@ -110,16 +110,13 @@ pub(super) fn play(
 }
 
 impl Play<'_> {
-    fn begin(&mut self) -> Result<(), Failure> {
+    fn begin(&self) -> Result<(), Failure> {
         let began = Instant::now();
-        for who in 0..NAMES.len() {
+        for (who, node) in NAMES.into_iter().enumerate() {
             self.cast.start(who)?;
-            let text = format!("{} starts: {}", NAMES[who], self.cast.id(who));
-            self.tell(
-                Weight::Well,
-                text,
-                json!({"event": "started", "node": NAMES[who], "id": self.cast.id(who).to_string()}),
-            );
+            let id = self.cast.id(who).to_text();
+            let object = json!({"event": "started", "node": node, "id": id.as_str()});
+            self.tell(Weight::Well, format!("{node} starts: {}", id.as_str()), object);
         }
         self.recovers("start", "all three".to_owned(), began);
         self.rest(QUIET);
