@@ -42,14 +42,12 @@ fn s2_the_same_dial_again(pair: Pair) {
     Flow::during(&a, &b, |flow| {
         for again in 1..=5 {
             a.seek(b.me(), Some(b.address())).expect("there is room");
-            until("the newcomer is closed", || {
-                ended(&a, b.me()).len() == again && ended(&b, a.me()).len() == again
-            });
+            until("the newcomer is closed", || ended(&a).len() == again && ended(&b).len() == again);
             flow.goes_on(10);
         }
     });
-    assert_eq!(ended(&a, b.me()), [Reason::Duplicate; 5]);
-    assert_eq!(ended(&b, a.me()), [Reason::Duplicate; 5]);
+    assert_eq!(ended(&a), [Reason::Duplicate; 5]);
+    assert_eq!(ended(&b), [Reason::Duplicate; 5]);
     assert_eq!((link(&a, b.me()), link(&b, a.me())), incumbent, "the incumbent stays");
     assert_eq!((already(at_a.next()), already(at_b.next())), (None, None), "no application noticed");
 }

@@ -59,10 +59,10 @@ pub(crate) fn happened(mesh: &Mesh) -> Vec<Happening> {
     core::iter::from_fn(|| already(happenings.next())?).map(|happened| happened.what).collect()
 }
 
-/// Why links with a peer ended, in order.
-pub(crate) fn ended(mesh: &Mesh, with: NodeId) -> Vec<Reason> {
+/// Why links ended, in order.
+pub(crate) fn ended(mesh: &Mesh) -> Vec<Reason> {
     let of = |what| match what {
-        Happening::LinkClosed { peer: Some(peer), reason, .. } if peer == with => Some(reason),
+        Happening::LinkClosed { reason, .. } => Some(reason),
         _ => None,
     };
     happened(mesh).into_iter().filter_map(of).collect()
