@@ -83,8 +83,7 @@ pub(crate) fn exchange(nodes: &mut [Node], ids: &[String], text: &str) {
     }
     for (node, own) in nodes.iter_mut().zip(ids) {
         for peer in ids.iter().filter(|peer| *peer != own) {
-            node.rewind()
-                .event("message", |event| event["from"] == peer.as_str() && event["text"] == text);
+            node.rewind().event("message", |event| event["from"] == peer.as_str() && event["text"] == text);
         }
     }
 }

@@ -66,8 +66,7 @@ pub(crate) fn all_came(mut nodes: Vec<Node>, ids: &[String], talks: Vec<Talk>) {
     let sent: Vec<u64> = talks.into_iter().zip(&mut nodes).map(|(talk, node)| talk.end(node)).collect();
     for (node, own) in nodes.iter_mut().zip(ids) {
         for (from, sent) in ids.iter().zip(&sent).filter(|(from, _)| *from != own) {
-            node.rewind()
-                .event("message", |event| event["from"] == from.as_str() && event["seq"] == *sent);
+            node.rewind().event("message", |event| event["from"] == from.as_str() && event["seq"] == *sent);
         }
     }
     let ended: Vec<Ended> = nodes.into_iter().map(Node::quit).collect();

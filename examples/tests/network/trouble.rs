@@ -142,7 +142,8 @@ fn connections_that_are_killed_one_by_one_lose_nothing() {
         for (here, there) in [(0, 1), (1, 2), (2, 0)] {
             talks[here].write(r#"{"do":"peers"}"#);
             let peers = nodes[here].event("peers", |_| true);
-            let peer = peers["peers"].as_array().into_iter().flatten().find(|peer| peer["peer"] == ids[there]);
+            let peer =
+                peers["peers"].as_array().into_iter().flatten().find(|peer| peer["peer"] == ids[there]);
             let peer = peer.expect("it is known");
             assert_eq!(peer["state"], "up");
             let local = peer["local"].as_str().expect("its address");

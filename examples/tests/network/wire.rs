@@ -28,7 +28,9 @@ impl Wire {
         let hosts: Vec<_> = (1..=hosts)
             .map(|number| {
                 let host = Namespace::new();
-                ip(&format!("link add name {CARD} netns {host} type veth peer name p{number} netns {bridge}"));
+                ip(&format!(
+                    "link add name {CARD} netns {host} type veth peer name p{number} netns {bridge}"
+                ));
                 bridge.ip(&format!("link set p{number} master wire up"));
                 host.ip(&format!("addr add 10.77.0.{number}/24 dev {CARD}"));
                 host.ip("link set lo up");
@@ -46,7 +48,8 @@ impl Wire {
 /// Waits until an interface may use its IPv6 address: at first the system asks whether somebody else has it.
 fn has_addresses(host: &Namespace) {
     let by = Instant::now() + PATIENCE;
-    let listed = |which: &str| !addresses(host, &format!("-6 addr show dev {CARD} scope link {which}")).is_empty();
+    let listed =
+        |which: &str| !addresses(host, &format!("-6 addr show dev {CARD} scope link {which}")).is_empty();
     while !listed("") || listed("tentative") {
         assert!(Instant::now() < by, "{CARD} gets no address");
     }
@@ -58,7 +61,8 @@ pub(crate) fn addresses_of(host: &Namespace) -> Vec<IpAddr> {
 }
 
 fn addresses(host: &Namespace, words: &str) -> Vec<IpAddr> {
-    let listed = read(Command::new("ip").args(["-n", &host.to_string(), "-j"]).args(words.split_whitespace()));
+    let listed =
+        read(Command::new("ip").args(["-n", &host.to_string(), "-j"]).args(words.split_whitespace()));
     let listed: Value = serde_json::from_str(&listed).expect("it is JSON");
     let interfaces = listed.as_array().into_iter().flatten();
     let addresses = interfaces.filter_map(|interface| interface["addr_info"].as_array()).flatten();
