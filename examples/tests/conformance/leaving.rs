@@ -78,7 +78,7 @@ fn m17_a_leave_is_seen_at_once(pair: Pair) {
         let (leaves, stays): (&Node, &Node) = [(&a, &b), (&b, &a)][who];
         within("it leaves", leaves.leave(PATIENCE));
         until("it is told", || down(stays, leaves.me()) == Some(Reason::Left));
-        let closed = crate::looking::ended(stays, leaves.me());
+        let closed = crate::looking::ended(stays);
         assert_eq!(closed.first(), Some(&Reason::Left), "{:?}", happened(stays));
     }
 }

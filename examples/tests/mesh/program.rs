@@ -25,8 +25,15 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+/// The program itself.
+pub(crate) const MESH: &str = env!("CARGO_BIN_EXE_mesh");
+
 fn command(folder: &Folder, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mesh"));
+    with_arguments(Command::new(MESH), folder, arguments)
+}
+
+/// The command with these arguments for the program.
+pub(crate) fn with_arguments(mut command: Command, folder: &Folder, arguments: &[&str]) -> Command {
     // Nothing of the user who runs the tests is touched.
     command.args(arguments).env("HOME", folder.path()).env("XDG_DATA_HOME", folder.path());
     command
@@ -46,14 +53,17 @@ pub(crate) fn run(folder: &Folder, arguments: &[&str]) -> Ended {
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+/// A line, and when it came.
+type Told = (Instant, String);
+
 /// A node that runs.
 #[derive(Debug)]
 pub(crate) struct Node {
     child: Child,
     stdin: Option<ChildStdin>,
-    lines: Receiver<String>,
+    lines: Receiver<Told>,
     errors: Option<thread::JoinHandle<String>>,
-    seen: Vec<String>,
+    seen: Vec<Told>,
     /// Where the next look begins.
     at: usize,
 }
@@ -68,7 +78,12 @@ impl Node {
     }
 
     pub(crate) fn spawn(folder: &Folder, arguments: &[&str]) -> Self {
-        let mut child = command(folder, arguments)
+        Self::begin(command(folder, arguments))
+    }
+
+    /// What this command runs.
+    pub(crate) fn begin(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -78,7 +93,7 @@ impl Node {
         let stdout = BufReader::new(child.stdout.take().expect("it was piped"));
         thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
+                if sender.send((Instant::now(), line)).is_err() {
                     return;
                 }
             }
@@ -93,9 +108,14 @@ impl Node {
         Self { child, stdin, lines, errors, seen: Vec::new(), at: 0 }
     }
 
+    /// Its input, for somebody else to write to.
+    pub(crate) const fn input(&mut self) -> &mut Option<ChildStdin> {
+        &mut self.stdin
+    }
+
     /// Writes a line.
     pub(crate) fn write(&mut self, line: &str) {
-        let stdin = self.stdin.as_mut().expect("its input is open");
+        let stdin = self.input().as_mut().expect("its input is open");
         writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("it reads");
     }
 
@@ -107,37 +127,46 @@ impl Node {
 
     /// The end of its input.
     pub(crate) fn close_input(&mut self) {
-        self.stdin = None;
+        *self.input() = None;
     }
 
     /// The first line from here on that this is true of. What comes before it is passed over.
     pub(crate) fn line(&mut self, what: &str, is: impl Fn(&str) -> bool) -> String {
-        let by = Instant::now() + PATIENCE;
+        self.line_at(what, is).1
+    }
+
+    fn line_at(&mut self, what: &str, is: impl Fn(&str) -> bool) -> Told {
+        self.line_by(Instant::now() + PATIENCE, is)
+            .unwrap_or_else(|why| panic!("{what} did not come ({why}):\n{}", self.all()))
+    }
+
+    /// The same and when it came, if it comes until then.
+    pub(crate) fn line_by(
+        &mut self,
+        by: Instant,
+        is: impl Fn(&str) -> bool,
+    ) -> Result<Told, RecvTimeoutError> {
         loop {
-            while let Some(line) = self.seen.get(self.at) {
+            while let Some(told) = self.seen.get(self.at) {
                 self.at += 1;
-                if is(line) {
-                    return line.clone();
+                if is(&told.1) {
+                    return Ok(told.clone());
                 }
             }
-            match self.lines.recv_timeout(by.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.seen.push(line),
-                Err(why @ (RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
-                    panic!("{what} did not come ({why}):\n{}", self.seen.join("\n"))
-                }
-            }
+            let told = self.lines.recv_timeout(by.saturating_duration_since(Instant::now()))?;
+            self.seen.push(told);
         }
     }
 
     /// The first event from here on with this name of which this is true.
     pub(crate) fn event(&mut self, name: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let parse = |line: &str| serde_json::from_str::<Value>(line).expect("each line is JSON");
-        let fits = |line: &str| {
-            let value = parse(line);
-            assert!(value["t"].as_f64().is_some_and(|t| t >= 0.0), "each line has its time: {line}");
-            value["event"] == name && is(&value)
-        };
-        parse(&self.line(name, fits))
+        self.event_at(name, is).1
+    }
+
+    /// The same, and when it came.
+    pub(crate) fn event_at(&mut self, name: &str, is: impl Fn(&Value) -> bool) -> (Instant, Value) {
+        let (at, line) = self.line_at(name, fitting(name, is));
+        (at, parse(&line))
     }
 
     /// Looks from the first line on again.
@@ -148,7 +177,7 @@ impl Node {
 
     /// Whether such an event came until now.
     pub(crate) fn has_told(&self, name: &str) -> bool {
-        self.seen.iter().any(|line| line.contains(&format!("\"event\":\"{name}\"")))
+        self.seen.iter().any(|(_, line)| line.contains(&format!("\"event\":\"{name}\"")))
     }
 
     /// Its id and where it listens.
@@ -179,7 +208,7 @@ impl Node {
         let status = self.child.try_wait().expect("it was ours")?;
         self.seen.extend(self.lines.iter());
         let stderr = self.errors.take().map(|errors| errors.join().expect("it does not panic"));
-        Some(Ended { code: status.code(), stdout: self.seen.join("\n"), stderr: stderr.unwrap_or_default() })
+        Some(Ended { code: status.code(), stdout: self.all(), stderr: stderr.unwrap_or_default() })
     }
 
     /// Waits for its end.
@@ -189,7 +218,7 @@ impl Node {
             if let Some(ended) = self.ended() {
                 return ended;
             }
-            assert!(Instant::now() < by, "it does not end:\n{}", self.seen.join("\n"));
+            assert!(Instant::now() < by, "it does not end:\n{}", self.all());
             // Its output ends with it.
             match self.lines.recv_timeout(Duration::from_millis(20)) {
                 Ok(line) => self.seen.push(line),
@@ -200,11 +229,32 @@ impl Node {
     }
 
     /// Asks it to leave, and sees that it does so cleanly.
-    pub(crate) fn quit(mut self) {
+    pub(crate) fn quit(mut self) -> Ended {
         self.write(r#"{"do":"quit"}"#);
         self.event("bye", |bye| bye["flushed"] == true && bye["unflushed"] == 0);
         let ended = self.wait();
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        ended
+    }
+
+    /// All that it told, line by line.
+    pub(crate) fn all(&self) -> String {
+        let lines: Vec<_> = self.seen.iter().map(|(_, line)| line.as_str()).collect();
+        lines.join("\n")
+    }
+}
+
+/// A line as what it is.
+pub(crate) fn parse(line: &str) -> Value {
+    serde_json::from_str(line).expect("each line is JSON")
+}
+
+/// Whether a line is an event of this name of which this is true.
+pub(crate) fn fitting(name: &str, is: impl Fn(&Value) -> bool) -> impl Fn(&str) -> bool {
+    move |line| {
+        let value = parse(line);
+        assert!(value["t"].as_f64().is_some_and(|t| t >= 0.0), "each line has its time: {line}");
+        value["event"] == name && is(&value)
     }
 }
 
