@@ -141,7 +141,11 @@ impl Node {
     }
 
     /// The same and when it came, if it comes until then.
-    pub(crate) fn line_by(&mut self, by: Instant, is: impl Fn(&str) -> bool) -> Result<Told, RecvTimeoutError> {
+    pub(crate) fn line_by(
+        &mut self,
+        by: Instant,
+        is: impl Fn(&str) -> bool,
+    ) -> Result<Told, RecvTimeoutError> {
         loop {
             while let Some(told) = self.seen.get(self.at) {
                 self.at += 1;

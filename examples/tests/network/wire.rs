@@ -19,18 +19,31 @@ pub(crate) struct Wire {
     _bridge: Namespace,
 }
 
+/// What addresses hosts have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Addresses {
+    /// Of both families.
+    Both,
+    /// Only what the system gives each interface by itself.
+    LinkLocal,
+}
+
 impl Wire {
-    /// A wire whose hosts can use their addresses, of both families.
-    pub(crate) fn new(hosts: u8) -> Self {
+    /// A wire whose hosts can use their addresses.
+    pub(crate) fn new(hosts: u8, addresses: Addresses) -> Self {
         let bridge = Namespace::new();
         bridge.ip("link add name wire type bridge mcast_snooping 0 forward_delay 0");
         bridge.ip("link set wire up");
         let hosts: Vec<_> = (1..=hosts)
             .map(|number| {
                 let host = Namespace::new();
-                ip(&format!("link add name {CARD} netns {host} type veth peer name p{number} netns {bridge}"));
+                ip(&format!(
+                    "link add name {CARD} netns {host} type veth peer name p{number} netns {bridge}"
+                ));
                 bridge.ip(&format!("link set p{number} master wire up"));
-                host.ip(&format!("addr add 10.77.0.{number}/24 dev {CARD}"));
+                if addresses == Addresses::Both {
+                    host.ip(&format!("addr add 10.77.0.{number}/24 dev {CARD}"));
+                }
                 host.ip("link set lo up");
                 host.ip(&format!("link set {CARD} up"));
                 host
@@ -43,11 +56,12 @@ impl Wire {
     }
 }
 
-/// Waits until an interface may use its IPv6 address: at first the system asks whether somebody else has it.
+/// Waits until a host may use its IPv6 address: at first the system asks whether somebody else has it.
 fn has_addresses(host: &Namespace) {
     let by = Instant::now() + PATIENCE;
-    let listed = |which: &str| !addresses(host, &format!("-6 addr show dev {CARD} scope link {which}")).is_empty();
-    while !listed("") || listed("tentative") {
+    let is_listed =
+        |which: &str| !addresses(host, &format!("-6 addr show dev {CARD} scope link {which}")).is_empty();
+    while !is_listed("") || is_listed("tentative") {
         assert!(Instant::now() < by, "{CARD} gets no address");
     }
 }
@@ -58,7 +72,8 @@ pub(crate) fn addresses_of(host: &Namespace) -> Vec<IpAddr> {
 }
 
 fn addresses(host: &Namespace, words: &str) -> Vec<IpAddr> {
-    let listed = read(Command::new("ip").args(["-n", &host.to_string(), "-j"]).args(words.split_whitespace()));
+    let listed =
+        read(Command::new("ip").args(["-n", &host.to_string(), "-j"]).args(words.split_whitespace()));
     let listed: Value = serde_json::from_str(&listed).expect("it is JSON");
     let interfaces = listed.as_array().into_iter().flatten();
     let addresses = interfaces.filter_map(|interface| interface["addr_info"].as_array()).flatten();
@@ -67,7 +82,7 @@ fn addresses(host: &Namespace, words: &str) -> Vec<IpAddr> {
 
 /// What a command prints, which must succeed.
 pub(crate) fn read(command: &mut Command) -> String {
-    let output = command.output().expect("it can be run");
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("it prints text")
 }
