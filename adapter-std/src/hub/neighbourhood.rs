@@ -23,12 +23,14 @@ impl Hub {
     pub(crate) fn watch_surroundings(&self, watched: Watched, clock: Clock) -> std::io::Result<()> {
         self.with(|state| state.rest().announces = watched.group.is_some());
         let weak = Arc::downgrade(&self.0);
+        // Whoever is heard at once makes the node say that it is there: that waits until it can be said.
+        let mut place = self.0.surroundings.lock().unwrap_or_else(PoisonError::into_inner);
         let surroundings = Surroundings::watch(watched, clock, move |sign| {
             if let Some(inner) = weak.upgrade() {
                 Self(inner).notice(&sign);
             }
         })?;
-        *self.0.surroundings.lock().unwrap_or_else(PoisonError::into_inner) = Some(surroundings);
+        *place = Some(surroundings);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::made::cannot;
 use crate::nodes::{BUSY, DETECTED, LOOPBACK, exchange, is, meet, next, node, nothing, secret, within};
 use crate::program::RUNTIMES;
 use crate::support::skip;
-use crate::wire::{Wire, shared};
+use crate::wire::{Addresses, Wire, shared};
 
 /// How long a process is stopped.
 const STOPPED: Duration = Duration::from_secs(4);
@@ -21,7 +21,7 @@ fn a_process_that_was_stopped_is_back_when_it_goes_on() {
         return skip("a process that is stopped", &why);
     }
     let _machine = shared();
-    let (folder, wire) = (Folder::new(), Wire::new(3));
+    let (folder, wire) = (Folder::new(), Wire::new(3, Addresses::Both));
     let secret = secret(&folder, "secret");
     let started = wire.hosts.iter().zip(RUNTIMES);
     let mut nodes: Vec<_> =
@@ -60,7 +60,7 @@ fn whoever_leaves_tells_the_others_at_once() {
         return skip("a node that leaves", &why);
     }
     let _machine = shared();
-    let (folder, wire) = (Folder::new(), Wire::new(3));
+    let (folder, wire) = (Folder::new(), Wire::new(3, Addresses::Both));
     let secret = secret(&folder, "secret");
     let started = wire.hosts.iter().zip(RUNTIMES);
     let mut nodes: Vec<_> =

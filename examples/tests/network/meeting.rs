@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use crate::folder::Folder;
 use crate::made::{Namespace, cannot};
-use crate::nodes::{BUSY, count, exchange, id, meet, node, nothing, secret, within};
+use crate::nodes::{BUSY, count, exchange, meet, node, nothing, secret, within};
 use crate::program::{Node, RUNTIMES};
 use crate::support::skip;
-use crate::wire::{Wire, addresses_of, shared};
+use crate::wire::{Addresses, Wire, addresses_of, shared};
 
 /// How soon nodes have found each other.
 const MET: Duration = Duration::from_secs(3);
@@ -20,18 +20,20 @@ fn three_hosts_on_one_wire_meet_without_an_address() {
         return skip("three hosts on one wire", &why);
     }
     let _machine = shared();
-    let (folder, wire) = (Folder::new(), Wire::new(3));
-    let secret = secret(&folder, "secret");
-    let mut began = Instant::now();
-    let mut nodes = Vec::new();
-    for (host, runtime) in wire.hosts.iter().zip(RUNTIMES) {
-        began = Instant::now();
-        nodes.push(node(host, &folder, runtime, &secret, &[]));
+    for addresses in [Addresses::Both, Addresses::LinkLocal] {
+        let (folder, wire) = (Folder::new(), Wire::new(3, addresses));
+        let secret = secret(&folder, "secret");
+        let mut began = Instant::now();
+        let mut nodes = Vec::new();
+        for (host, runtime) in wire.hosts.iter().zip(RUNTIMES) {
+            began = Instant::now();
+            nodes.push(node(host, &folder, runtime, &secret, &[]));
+        }
+        let (ids, met) = meet(&mut nodes);
+        within(&format!("{addresses:?}: met after the last start"), met - began, MET + BUSY);
+        exchange(&mut nodes, &ids, "hello");
+        nodes.into_iter().for_each(|node| drop(node.quit()));
     }
-    let (ids, met) = meet(&mut nodes);
-    within("three hosts met after the last start", met.saturating_duration_since(began), MET + BUSY);
-    exchange(&mut nodes, &ids, "hello");
-    nodes.into_iter().for_each(|node| drop(node.quit()));
 }
 
 #[test]
@@ -50,7 +52,7 @@ fn two_nodes_on_one_host_meet_with_no_network_up() {
         let mut nodes = vec![first, node(&host, &folder, other, &secret, &[])];
         let (ids, met) = meet(&mut nodes);
         let what = format!("{runtime} and {other} met over loopback");
-        within(&what, met.saturating_duration_since(began), MET + BUSY);
+        within(&what, met - began, MET + BUSY);
         exchange(&mut nodes, &ids, "hello");
         nodes.into_iter().for_each(|node| drop(node.quit()));
     }
@@ -65,7 +67,7 @@ fn nodes_of_two_meshes_on_one_wire_never_dial_each_other() {
         return skip("two meshes on one wire", &why);
     }
     let _machine = shared();
-    let (folder, wire) = (Folder::new(), Wire::new(4));
+    let (folder, wire) = (Folder::new(), Wire::new(4, Addresses::Both));
     let secrets = [secret(&folder, "one"), secret(&folder, "two")];
     let mut meshes: [Vec<Node>; 2] = Default::default();
     let runtimes = ["tokio", "smol", "std", "tokio"];
@@ -73,21 +75,21 @@ fn nodes_of_two_meshes_on_one_wire_never_dial_each_other() {
         let mesh = number % 2;
         meshes[mesh].push(node(host, &folder, runtime, &secrets[mesh], &[]));
     }
-    let met = Instant::now();
+    let began = Instant::now();
     for mesh in &mut meshes {
         meet(mesh);
     }
     for (number, mesh) in meshes.iter_mut().enumerate() {
         let own: Vec<_> = wire.hosts.iter().skip(number).step_by(2).flat_map(addresses_of).collect();
         for node in mesh {
-            nothing(node.rewind(), met + APART, "link", |event| {
+            nothing(node.rewind(), began + APART, "link", |event| {
                 let remote = event["remote"].as_str().expect("it has an address");
                 let remote: SocketAddr = remote.parse().expect("an address");
                 !own.contains(&remote.ip())
             });
             assert!(!node.has_told("refused"), "{}", node.all());
-            assert_eq!(count(node, "incoming_too_fast"), 0);
-            println!("{} dialed {} times", &id(node)[..16], count(node, "dials"));
+            // Each has one peer alone, which either of them may have dialed, by both its addresses.
+            assert!(count(node, "dials") <= 2, "{}", node.all());
         }
     }
     meshes.into_iter().flatten().for_each(|node| drop(node.quit()));

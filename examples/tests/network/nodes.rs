@@ -40,15 +40,11 @@ pub(crate) fn id(node: &mut Node) -> String {
 /// Until each has a session with each other one: their ids, and when the last session was up.
 pub(crate) fn meet(nodes: &mut [Node]) -> (Vec<String>, Instant) {
     let ids: Vec<String> = nodes.iter_mut().map(id).collect();
-    let mut last = Instant::now();
-    let mut first = true;
-    for (node, own) in nodes.iter_mut().zip(&ids) {
-        for peer in ids.iter().filter(|peer| *peer != own) {
-            let (at, _) = node.rewind().event_at("peer", |event| is(event, peer, "up"));
-            last = if first { at } else { last.max(at) };
-            first = false;
-        }
-    }
+    let last = nodes.iter_mut().zip(&ids).map(|(node, own)| {
+        let others: Vec<_> = ids.iter().filter(|peer| *peer != own).cloned().collect();
+        all_next(node.rewind(), &others, "up")
+    });
+    let last = last.max().expect("there are nodes");
     (ids, last)
 }
 
@@ -59,6 +55,30 @@ pub(crate) fn is(event: &Value, peer: &str, state: &str) -> bool {
 /// The next time from here on that a peer is in this state.
 pub(crate) fn next(node: &mut Node, peer: &str, state: &str) -> (Instant, Value) {
     node.event_at("peer", |event| is(event, peer, state))
+}
+
+/// From here on each of these is in this state, in whatever order: when the last one was.
+pub(crate) fn all_next(node: &mut Node, peers: &[String], state: &str) -> Instant {
+    let mut awaited = peers.to_vec();
+    let mut last = None;
+    while !awaited.is_empty() {
+        let (at, event) = node.event_at("peer", |event| awaited.iter().any(|peer| is(event, peer, state)));
+        awaited.retain(|peer| event["peer"] != peer.as_str());
+        last = Some(at);
+    }
+    last.expect("there is somebody to wait for")
+}
+
+/// From here on one node and all others are to each other in this state: when the last one was.
+pub(crate) fn apart_or_together(nodes: &mut [Node], ids: &[String], one: usize, state: &str) -> Instant {
+    let others: Vec<_> = ids.iter().filter(|id| **id != ids[one]).cloned().collect();
+    let mut last = all_next(&mut nodes[one], &others, state);
+    for (node, id) in nodes.iter_mut().zip(ids) {
+        if *id != ids[one] {
+            last = last.max(next(node, &ids[one], state).0);
+        }
+    }
+    last
 }
 
 /// No such event comes from here on until then.

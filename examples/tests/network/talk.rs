@@ -6,6 +6,8 @@ use std::process::ChildStdin;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 
+use serde_json::Value;
+
 use crate::program::{Ended, Node, parse};
 
 /// How far two messages are apart.
@@ -61,8 +63,8 @@ pub(crate) fn all_talk(nodes: &mut [Node], ids: &[String]) -> Vec<Talk> {
     nodes.iter_mut().zip(ids).map(|(node, own)| Talk::begin(node, own, ids)).collect()
 }
 
-/// They end, and leave: each message has come, once, in order, and nothing else.
-pub(crate) fn all_came(mut nodes: Vec<Node>, ids: &[String], talks: Vec<Talk>) {
+/// They end, and leave: each message has come, once, in order, and nothing else. Returns the longest pause between two.
+pub(crate) fn all_came(mut nodes: Vec<Node>, ids: &[String], talks: Vec<Talk>) -> Duration {
     let sent: Vec<u64> = talks.into_iter().zip(&mut nodes).map(|(talk, node)| talk.end(node)).collect();
     for (node, own) in nodes.iter_mut().zip(ids) {
         for (from, sent) in ids.iter().zip(&sent).filter(|(from, _)| *from != own) {
@@ -70,17 +72,28 @@ pub(crate) fn all_came(mut nodes: Vec<Node>, ids: &[String], talks: Vec<Talk>) {
         }
     }
     let ended: Vec<Ended> = nodes.into_iter().map(Node::quit).collect();
+    let mut longest = Duration::ZERO;
     for (ended, own) in ended.iter().zip(ids) {
         for (from, sent) in ids.iter().zip(&sent).filter(|(from, _)| *from != own) {
-            let right: Vec<String> = (1..=*sent).map(|number| number.to_string()).collect();
-            assert_eq!(messages(ended, from), right);
+            let came = messages(ended, from);
+            let texts: Vec<_> = came.iter().map(|(_, text)| text.clone()).collect();
+            let right: Vec<_> = (1..=*sent).map(|number| number.to_string()).collect();
+            assert_eq!(texts, right);
+            let pauses = came.windows(2).map(|two| two[1].0.saturating_sub(two[0].0));
+            longest = pauses.fold(longest, Duration::max);
         }
     }
-    println!("messages that each sent to each: {sent:?}");
+    println!("{sent:?} messages to each other one, with {longest:.2?} between two of them at most");
+    longest
 }
 
-fn messages(ended: &Ended, from: &str) -> Vec<String> {
+/// What came from this node, and when.
+fn messages(ended: &Ended, from: &str) -> Vec<(Duration, String)> {
     let events = ended.stdout.lines().map(parse);
     let messages = events.filter(|event| event["event"] == "message" && event["from"] == from);
-    messages.map(|event| event["text"].as_str().expect("a text").to_owned()).collect()
+    let read = |event: Value| {
+        let t = event["t"].as_f64().expect("each line has its time");
+        (Duration::from_secs_f64(t), event["text"].as_str().expect("a text").to_owned())
+    };
+    messages.map(read).collect()
 }

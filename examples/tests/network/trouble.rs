@@ -4,18 +4,20 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::time::Instant;
 
+use serde_json::Value;
+
 use crate::folder::Folder;
 use crate::made::{Namespace, cannot};
-use crate::nodes::{BUSY, DETECTED, LOOPBACK, exchange, meet, next, node, secret, within};
+use crate::nodes::{BUSY, DETECTED, LOOPBACK, apart_or_together, exchange, meet, node, secret, within};
 use crate::program::{Node, RUNTIMES};
-use crate::support::skip;
-use crate::talk::{all_came, all_talk};
-use crate::wire::{CARD, Wire, lacks, read, shared};
+use crate::support::{PATIENCE, skip};
+use crate::talk::{Talk, all_came, all_talk};
+use crate::wire::{Addresses, CARD, Wire, lacks, read, shared};
 
-/// Nodes on the hosts of a wire that have met.
-fn met(wire: &Wire, folder: &Folder, runtimes: &[&str]) -> (Vec<Node>, Vec<String>) {
+/// Nodes on three hosts that have met, one on each runtime.
+fn met(wire: &Wire, folder: &Folder) -> (Vec<Node>, Vec<String>) {
     let secret = secret(folder, "secret");
-    let started = wire.hosts.iter().zip(runtimes);
+    let started = wire.hosts.iter().zip(RUNTIMES);
     let mut nodes: Vec<_> =
         started.map(|(host, runtime)| node(host, folder, runtime, &secret, &LOOPBACK)).collect();
     let (ids, _) = meet(&mut nodes);
@@ -31,32 +33,23 @@ fn an_interface_that_goes_down_and_up_brings_the_sessions_back() {
         return skip("an interface that goes down and up", &why);
     }
     let _machine = shared();
-    let (folder, wire) = (Folder::new(), Wire::new(3));
-    let (mut nodes, ids) = met(&wire, &folder, &RUNTIMES);
-    for (number, host) in wire.hosts.iter().enumerate() {
-        let others = || (0..ids.len()).filter(|other| *other != number);
-        let down = Instant::now();
-        host.ip(&format!("link set {CARD} down"));
-        let mut away = down;
-        for other in others() {
-            for (here, there) in [(number, other), (other, number)] {
-                away = away.max(next(&mut nodes[here], &ids[there], "away").0);
-            }
+    for addresses in [Addresses::Both, Addresses::LinkLocal] {
+        let (folder, wire) = (Folder::new(), Wire::new(3, addresses));
+        let (mut nodes, ids) = met(&wire, &folder);
+        for (number, host) in wire.hosts.iter().enumerate() {
+            let what = format!("{addresses:?}, {}", RUNTIMES[number]);
+            let down = Instant::now();
+            host.ip(&format!("link set {CARD} down"));
+            let away = apart_or_together(&mut nodes, &ids, number, "away");
+            within(&format!("{what}: away after the interface went"), away - down, DETECTED + BUSY);
+            let up = Instant::now();
+            host.ip(&format!("link set {CARD} up"));
+            let back = apart_or_together(&mut nodes, &ids, number, "up");
+            within(&format!("{what}: back after the interface came"), back - up, BACK + BUSY);
+            exchange(&mut nodes, &ids, &format!("again, {number}"));
         }
-        let runtime = RUNTIMES[number];
-        within(&format!("{runtime}: away after the interface went"), away - down, DETECTED + BUSY);
-        host.ip(&format!("link set {CARD} up"));
-        let up = Instant::now();
-        let mut back = up;
-        for other in others() {
-            for (here, there) in [(number, other), (other, number)] {
-                back = back.max(next(&mut nodes[here], &ids[there], "up").0);
-            }
-        }
-        within(&format!("{runtime}: back after the interface came"), back - up, BACK + BUSY);
-        exchange(&mut nodes, &ids, &format!("again, {runtime}"));
+        nodes.into_iter().for_each(|node| drop(node.quit()));
     }
-    nodes.into_iter().for_each(|node| drop(node.quit()));
 }
 
 /// A host that hears nothing and says nothing, and does not notice.
@@ -94,40 +87,27 @@ fn a_black_hole_is_noticed_and_nothing_is_lost_in_it() {
         return skip("a black hole", &why);
     }
     let _machine = shared();
-    let (folder, wire) = (Folder::new(), Wire::new(3));
-    let (mut nodes, ids) = met(&wire, &folder, &RUNTIMES);
+    let (folder, wire) = (Folder::new(), Wire::new(3, Addresses::Both));
+    let (mut nodes, ids) = met(&wire, &folder);
     let talks = all_talk(&mut nodes, &ids);
     for (number, host) in wire.hosts.iter().enumerate() {
-        let pairs = || {
-            let others = (0..ids.len()).filter(move |other| *other != number);
-            others.flat_map(move |other| [(number, other), (other, number)])
-        };
+        let runtime = RUNTIMES[number];
         let opened = Instant::now();
         let hole = Hole::open(host);
-        let mut noticed = opened;
-        for (here, there) in pairs() {
-            let (at, away) = next(&mut nodes[here], &ids[there], "away");
-            noticed = noticed.max(at);
-            assert!(
-                ["silent", "system_timed_out"].contains(&away["reason"].as_str().unwrap_or_default()),
-                "{away}"
-            );
-        }
-        let runtime = RUNTIMES[number];
+        let noticed = apart_or_together(&mut nodes, &ids, number, "away");
         within(&format!("{runtime}: a black hole was noticed"), noticed - opened, DETECTED + BUSY);
-        hole.close();
+        // It lasts until whoever is in it has tried in vain.
+        nodes[number].event("link", |link| link["state"] == "closed" && link["peer"].is_null());
         let closed = Instant::now();
-        let mut back = closed;
-        for (here, there) in pairs() {
-            back = back.max(next(&mut nodes[here], &ids[there], "up").0);
-        }
+        hole.close();
+        let back = apart_or_together(&mut nodes, &ids, number, "up");
         within(&format!("{runtime}: back after a black hole"), back - closed, BACK + BUSY);
     }
     all_came(nodes, &ids, talks);
 }
 
 /// How often each connection is killed.
-const KILLED: usize = 2;
+const KILLED: usize = 5;
 
 #[test]
 fn connections_that_are_killed_one_by_one_lose_nothing() {
@@ -135,37 +115,49 @@ fn connections_that_are_killed_one_by_one_lose_nothing() {
         return skip("connections that are killed", &why);
     }
     let _machine = shared();
-    let (folder, wire) = (Folder::new(), Wire::new(3));
-    let (mut nodes, ids) = met(&wire, &folder, &RUNTIMES);
+    let (folder, wire) = (Folder::new(), Wire::new(3, Addresses::Both));
+    let (mut nodes, ids) = met(&wire, &folder);
     let talks = all_talk(&mut nodes, &ids);
     for _ in 0..KILLED {
         for (here, there) in [(0, 1), (1, 2), (2, 0)] {
-            talks[here].write(r#"{"do":"peers"}"#);
-            let peers = nodes[here].event("peers", |_| true);
-            let peer =
-                peers["peers"].as_array().into_iter().flatten().find(|peer| peer["peer"] == ids[there]);
-            let peer = peer.expect("it is known");
-            assert_eq!(peer["state"], "up");
-            let local = peer["local"].as_str().expect("its address");
+            let up = until_up(&mut nodes[here], &talks[here], &ids[there]);
+            let end = |name: &str| up[name].as_str().expect("an address").to_owned();
+            let (local, remote) = (end("local"), end("remote"));
             let killed = Instant::now();
-            kill(&wire.hosts[here], local.parse::<SocketAddr>().expect("an address").port());
-            let mut back = killed;
-            for (here, there) in [(here, there), (there, here)] {
-                next(&mut nodes[here], &ids[there], "away");
-                back = back.max(next(&mut nodes[here], &ids[there], "up").0);
+            kill(&wire.hosts[here], &local, &remote);
+            for (at, remote) in [(here, &remote), (there, &local)] {
+                let ended = |link: &Value| link["state"] == "closed" && link["remote"] == remote.as_str();
+                nodes[at].event("link", ended);
             }
+            until_up(&mut nodes[here], &talks[here], &ids[there]);
+            until_up(&mut nodes[there], &talks[there], &ids[here]);
             let what = format!("{} to {}: back after a kill", RUNTIMES[here], RUNTIMES[there]);
-            within(&what, back - killed, BACK + BUSY);
+            within(&what, killed.elapsed(), BACK + BUSY);
         }
     }
     all_came(nodes, &ids, talks);
 }
 
-/// Kills the connections from this port of a host.
-fn kill(host: &Namespace, port: u16) {
+/// Waits until a session is up, and gives what is known of it. Whoever is away for a moment need not be told of.
+fn until_up(node: &mut Node, talk: &Talk, peer: &str) -> Value {
+    let by = Instant::now() + PATIENCE;
+    loop {
+        talk.write(r#"{"do":"peers"}"#);
+        let known = node.event("peers", |_| true);
+        let known = known["peers"].as_array().into_iter().flatten().find(|known| known["peer"] == peer);
+        match known {
+            Some(known) if known["state"] == "up" => return known.clone(),
+            Some(_) | None => assert!(Instant::now() < by, "{peer} is not up:\n{}", node.all()),
+        }
+    }
+}
+
+/// Kills the connection between these ends, on the host of the first.
+fn kill(host: &Namespace, local: &str, remote: &str) {
+    let port = |end: &str| end.parse::<SocketAddr>().expect("an address").port();
+    let which = format!("( sport = :{} and dport = :{} )", port(local), port(remote));
     let mut kill = host.command();
     // Without the state in front nothing is killed.
-    kill.args(["ss", "-K", "-H", "-t", "state", "established"]).arg(format!("( sport = :{port} )"));
-    let killed = read(&mut kill);
-    assert!(!killed.trim().is_empty(), "there is no connection from port {port}, or this kernel kills none");
+    let killed = read(kill.args(["ss", "-K", "-H", "-t", "state", "established"]).arg(which));
+    assert!(!killed.trim().is_empty(), "{local} is not connected to {remote}, or this kernel kills nothing");
 }

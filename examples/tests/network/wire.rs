@@ -19,9 +19,18 @@ pub(crate) struct Wire {
     _bridge: Namespace,
 }
 
+/// What addresses hosts have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Addresses {
+    /// Of both families.
+    Both,
+    /// Only what the system gives each interface by itself.
+    LinkLocal,
+}
+
 impl Wire {
-    /// A wire whose hosts can use their addresses, of both families.
-    pub(crate) fn new(hosts: u8) -> Self {
+    /// A wire whose hosts can use their addresses.
+    pub(crate) fn new(hosts: u8, addresses: Addresses) -> Self {
         let bridge = Namespace::new();
         bridge.ip("link add name wire type bridge mcast_snooping 0 forward_delay 0");
         bridge.ip("link set wire up");
@@ -32,7 +41,9 @@ impl Wire {
                     "link add name {CARD} netns {host} type veth peer name p{number} netns {bridge}"
                 ));
                 bridge.ip(&format!("link set p{number} master wire up"));
-                host.ip(&format!("addr add 10.77.0.{number}/24 dev {CARD}"));
+                if addresses == Addresses::Both {
+                    host.ip(&format!("addr add 10.77.0.{number}/24 dev {CARD}"));
+                }
                 host.ip("link set lo up");
                 host.ip(&format!("link set {CARD} up"));
                 host
@@ -45,12 +56,12 @@ impl Wire {
     }
 }
 
-/// Waits until an interface may use its IPv6 address: at first the system asks whether somebody else has it.
+/// Waits until a host may use its IPv6 address: at first the system asks whether somebody else has it.
 fn has_addresses(host: &Namespace) {
     let by = Instant::now() + PATIENCE;
-    let listed =
+    let is_listed =
         |which: &str| !addresses(host, &format!("-6 addr show dev {CARD} scope link {which}")).is_empty();
-    while !listed("") || listed("tentative") {
+    while !is_listed("") || is_listed("tentative") {
         assert!(Instant::now() < by, "{CARD} gets no address");
     }
 }
@@ -71,7 +82,7 @@ fn addresses(host: &Namespace, words: &str) -> Vec<IpAddr> {
 
 /// What a command prints, which must succeed.
 pub(crate) fn read(command: &mut Command) -> String {
-    let output = command.output().expect("it can be run");
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("it prints text")
 }
