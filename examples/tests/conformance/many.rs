@@ -30,14 +30,11 @@ impl UnderWay {
     fn count(&mut self) {
         while let Some(Some(happened)) = already(self.happenings.next()) {
             assert_eq!(happened.missed, 0, "it looks often enough");
-            match happened.what {
-                Happening::LinkOpened { link, side: Side::Dialed, .. } => {
-                    self.now.insert(link);
-                }
-                Happening::LinkUp { link, .. } | Happening::LinkClosed { link, .. } => {
-                    self.now.remove(&link);
-                }
-                _ => {}
+            if let Happening::LinkOpened { link, side: Side::Dialed, .. } = happened.what {
+                self.now.insert(link);
+            } else if let Happening::LinkUp { link, .. } | Happening::LinkClosed { link, .. } = happened.what
+            {
+                self.now.remove(&link);
             }
             self.peak = self.peak.max(self.now.len());
         }
