@@ -25,6 +25,16 @@ fn own_protocol_comes_to_agree_in_every_world() {
 }
 
 #[test]
+fn rpc_answers_what_was_asked() {
+    let mut program = Program::start("rpc", &[]);
+    program.says("early: nobody answers questions at the other end");
+    program.says("answer: Count(3)");
+    program.says("answer: Number(Some(17))");
+    program.says("answer: Number(None)");
+    program.ends();
+}
+
+#[test]
 fn embedded_brings_every_reading_over_a_wire_that_is_unplugged() {
     let mut program = Program::start("embedded", &[]);
     program.says("60 readings sent over a wire that was unplugged once, 60 arrived");

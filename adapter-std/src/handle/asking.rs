@@ -208,19 +208,20 @@ impl Request {
         })
     }
 
-    /// Answers; waits while the window of the asking end is full.
+    /// Answers; waits while the window of the asking end is full. Dropped while it waits, it declines as far as there is room.
     ///
     /// # Errors
     ///
-    /// Why the answer cannot be sent.
+    /// Why the answer cannot be sent. The question is declined.
     pub async fn answer<A: Serialize>(mut self, answer: &A) -> Result<(), SendError> {
-        self.answered = true;
         // What serde cannot write down is no answer.
         let answer = postcard::to_extend(answer, Vec::new())
             .map_or(Answer::Declined, |body| Answer::Given(body.into()));
         let Some(message) = self.message(&answer) else { return Ok(()) };
         let mut sending = Sending::new(self.received.from, message.posted());
-        core::future::poll_fn(|context| sending.poll(self.mesh.hub(), context)).await
+        core::future::poll_fn(|context| sending.poll(self.mesh.hub(), context)).await?;
+        self.answered = true;
+        Ok(())
     }
 
     fn message(&self, answer: &Answer) -> Option<Message> {

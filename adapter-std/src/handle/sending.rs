@@ -42,7 +42,8 @@ impl Message {
         Self { lane: Lane::Urgent, ..self }
     }
 
-    /// With a mark of what it is, which the other end gets with it.
+    /// With a mark of what it is, which the other end gets with it. The marks 254 and 255 are those of questions and answers:
+    /// with one of these, a message is taken for that.
     #[must_use]
     pub fn of_kind(self, kind: u8) -> Self {
         Self { kind, ..self }
@@ -84,7 +85,8 @@ impl<T: Into<Bytes>> From<T> for Message {
 pub enum SendError {
     /// The peer's window is full. [`Mesh::send`] waits in that case.
     NoRoom,
-    /// Nobody of that name is known here: keep it first, or wait until it has come.
+    /// Nobody of that name is known here, and there is no place for one more peer. While there is one, a message waits for
+    /// whoever has not come yet.
     Unknown,
     /// That is this node itself.
     OwnSelf,
@@ -101,7 +103,9 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRoom => f.write_str("the window of this peer is full: wait until there is room"),
-            Self::Unknown => f.write_str("no such peer is known: keep it first, or wait until it has come"),
+            Self::Unknown => f.write_str(
+                "no such peer is known, and there is no place for one more: forget another, or raise the limit",
+            ),
             Self::OwnSelf => f.write_str("a node does not send to itself"),
             Self::TooLarge { limit } => {
                 write!(f, "the message is larger than {limit} bytes: split it, or raise the limit")

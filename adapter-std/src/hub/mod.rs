@@ -81,13 +81,14 @@ pub(crate) type Admits = Box<dyn Fn(Question) + Send + Sync>;
 impl Hub {
     pub(crate) fn new(node: Node, time: Arc<dyn Time>, admits: Option<Admits>) -> Self {
         let serving = Arc::<Serving>::default();
+        let outbox = Outbox::new(&node.mesh().config().limits);
         let inner = Inner {
             me: node.mesh().me(),
             state: Mutex::new(State::new(node, Arc::clone(&time), Arc::clone(&serving))),
             inbox: Inbox::default(),
             asked: Inbox::default(),
             serving,
-            outbox: Outbox::default(),
+            outbox,
             time,
             names: Resolver::new(),
             surroundings: Mutex::default(),

@@ -9,13 +9,15 @@ use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mesh_proto::{Lane, Message, NodeId, Window};
+use mesh_proto::{Lane, Limits, Message, NodeId, Window};
 
 use super::halves::Signal;
 
 /// Messages that wait to be told, by peer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
+    /// The largest message that the node sends: of a larger one it says so itself.
+    largest: usize,
     filled: AtomicBool,
     rows: Mutex<BTreeMap<NodeId, Row>>,
 }
@@ -47,9 +49,14 @@ pub(super) enum Put {
 }
 
 impl Outbox {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let largest = usize::try_from(limits.message).unwrap_or(usize::MAX);
+        Self { largest, filled: AtomicBool::new(false), rows: Mutex::default() }
+    }
+
     /// Puts an ordinary message behind the others, if it certainly fits.
     pub(super) fn put(&self, peer: &NodeId, message: Message<'static>) -> Put {
-        if message.lane == Lane::Urgent {
+        if message.lane == Lane::Urgent || message.body.len() > self.largest {
             return Put::Unknown(message);
         }
         let mut rows = self.rows();

@@ -42,14 +42,12 @@ fn s2_the_same_dial_again(pair: Pair) {
     Flow::during(&a, &b, |flow| {
         for again in 1..=5 {
             a.seek(b.me(), Some(b.address())).expect("there is room");
-            until("the newcomer is closed", || {
-                ended(&a, b.me()).len() == again && ended(&b, a.me()).len() == again
-            });
+            until("the newcomer is closed", || ended(&a).len() == again && ended(&b).len() == again);
             flow.goes_on(10);
         }
     });
-    assert_eq!(ended(&a, b.me()), [Reason::Duplicate; 5]);
-    assert_eq!(ended(&b, a.me()), [Reason::Duplicate; 5]);
+    assert_eq!(ended(&a), [Reason::Duplicate; 5]);
+    assert_eq!(ended(&b), [Reason::Duplicate; 5]);
     assert_eq!((link(&a, b.me()), link(&b, a.me())), incumbent, "the incumbent stays");
     assert_eq!((already(at_a.next()), already(at_b.next())), (None, None), "no application noticed");
 }
@@ -75,10 +73,12 @@ fn s3_both_dial_at_once(pair: Pair) {
     meet(&a, &b);
     until("one link is left", || one_socket(&a, &b));
     let kept = (link(&a, b.me()), link(&b, a.me()));
-    Flow::during(&a, &b, |there| Flow::during(&b, &a, |back| {
-        there.goes_on(20);
-        back.goes_on(20);
-    }));
+    Flow::during(&a, &b, |there| {
+        Flow::during(&b, &a, |back| {
+            there.goes_on(20);
+            back.goes_on(20);
+        })
+    });
     assert_eq!((link(&a, b.me()), link(&b, a.me())), kept, "nothing flaps");
 }
 
@@ -110,17 +110,19 @@ fn x3_a_black_hole_gives_way_to_a_dial(pair: Pair) {
     a.keep((b.me(), relay.address())).expect("there is room");
     meet(&a, &b);
     let old = (link(&a, b.me()), link(&b, a.me()));
-    Flow::during(&a, &b, |there| Flow::during(&b, &a, |back| {
-        there.goes_on(10);
-        back.goes_on(10);
-        assert_eq!(relay.swallow(), 1);
-        a.seek(b.me(), Some(relay.address())).expect("there is room");
-        until("the newcomer carries", || {
-            are_up(&a, &b) && link(&a, b.me()) != old.0 && link(&b, a.me()) != old.1
-        });
-        there.goes_on(10);
-        back.goes_on(10);
-    }));
+    Flow::during(&a, &b, |there| {
+        Flow::during(&b, &a, |back| {
+            there.goes_on(10);
+            back.goes_on(10);
+            assert_eq!(relay.swallow(), 1);
+            a.seek(b.me(), Some(relay.address())).expect("there is room");
+            until("the newcomer carries", || {
+                are_up(&a, &b) && link(&a, b.me()) != old.0 && link(&b, a.me()) != old.1
+            });
+            there.goes_on(10);
+            back.goes_on(10);
+        })
+    });
     until("the black hole is closed", || agree(&a, &b));
 }
 

@@ -4,7 +4,7 @@ use adapter_std::handle::{Contact, SendError};
 use mesh_proto::{Dialing, Reason, Refusal, Unable};
 
 use crate::looking::{agree, dialing, down, is_up, link};
-use crate::member::Member;
+use crate::member::{Member, own_group};
 use crate::pairs::{Pair, meet};
 use crate::waiting::{next, until, within};
 
@@ -52,7 +52,7 @@ fn keep_by_name(pair: Pair) {
 
 fn keep_by_name_and_id(pair: Pair) {
     let (a, b) = pair.start();
-    let text = format!("{}@localhost:{}", b.me(), b.address().port());
+    let text = format!("{}@localhost:{}", b.me().to_text().as_str(), b.address().port());
     a.keep(text.parse::<Contact>().expect("it is one")).expect("there is room");
     meet(&a, &b);
 }
@@ -147,13 +147,8 @@ fn a_node_that_has_ended_keeps_nobody(pair: Pair) {
 }
 
 fn discovery_finds_each_other(pair: Pair) {
-    // A group of its own, at a port that nobody has.
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("there is a port");
-    let port = socket.local_addr().expect("it is bound").port();
-    drop(socket);
-    let group = adapter_std::platform::beacon::Group { port, ..Default::default() };
-    let everywhere = "0.0.0.0:0".parse().expect("an address");
-    let member = || Member { group: Some(group), listens: Some(everywhere), ..Member::calm() };
+    let group = own_group();
+    let member = || Member::calm().announcing_in(group);
     let (a, b) = pair.start_as(member(), member());
     meet(&a, &b);
     until("one link is left", || agree(&a, &b));

@@ -59,19 +59,19 @@ pub(crate) fn happened(mesh: &Mesh) -> Vec<Happening> {
     core::iter::from_fn(|| already(happenings.next())?).map(|happened| happened.what).collect()
 }
 
-/// Why links with a peer ended, in order.
-pub(crate) fn ended(mesh: &Mesh, with: NodeId) -> Vec<Reason> {
-    let of = |what| match what {
-        Happening::LinkClosed { peer: Some(peer), reason, .. } if peer == with => Some(reason),
-        _ => None,
+/// Why links ended, in order.
+pub(crate) fn ended(mesh: &Mesh) -> Vec<Reason> {
+    let of = |what| {
+        let Happening::LinkClosed { reason, .. } = what else { return None };
+        Some(reason)
     };
     happened(mesh).into_iter().filter_map(of).collect()
 }
 
 /// Where both ends of a link are, this one first.
 pub(crate) fn ends(mesh: &Mesh, of: LinkId) -> Option<(SocketAddr, SocketAddr)> {
-    happened(mesh).into_iter().find_map(|what| match what {
-        Happening::LinkOpened { link, local, remote, .. } if link == of => Some((local?, remote?)),
-        _ => None,
+    happened(mesh).into_iter().find_map(|what| {
+        let Happening::LinkOpened { link, local, remote, .. } = what else { return None };
+        if link == of { Some((local?, remote?)) } else { None }
     })
 }

@@ -8,7 +8,7 @@
 //! | `waiting` | waiting for what must come, with a deadline |
 //! | `looking` | what nodes say of each other |
 //! | `flow` | numbered messages: nothing lost, doubled or out of order |
-//! | `keeping`, `sending`, `room`, `outcomes`, `telling`, `leaving` | the promises of the interface |
+//! | `keeping`, `sending`, `room`, `outcomes`, `asking`, `telling`, `leaving` | the promises of the interface |
 //! | `duplicates`, `restarts`, `losses`, `clones`, `sleep`, `slowness`, `strangers`, `many` | what the field does, by the ids of the list of failures |
 //! | `traces` | what was recorded on a runtime, again |
 #![forbid(unsafe_code)]
@@ -18,6 +18,7 @@ extern crate alloc;
 #[macro_use]
 mod pairs;
 
+mod asking;
 mod clones;
 mod duplicates;
 mod flow;

@@ -1,10 +1,11 @@
 //! The nodes.
 
 use alloc::sync::Arc;
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::ops::Deref;
 use core::time::Duration;
 use std::io;
+use std::net::UdpSocket;
 use std::sync::{Mutex, PoisonError};
 
 use adapter_std::handle::{Builder, Driver, Mesh};
@@ -21,7 +22,15 @@ pub(crate) const QUICK: Duration = Duration::from_millis(800);
 /// How soon a calm one does: later than any test waits, so that whatever is found before was found in some other way.
 pub(crate) const CALM: Duration = Duration::from_secs(60);
 
-const LOOPBACK: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// Where whoever is found by its announcements listens: these come from other addresses than loopback, too.
+pub(crate) const EVERYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// A group that no other test has.
+pub(crate) fn own_group() -> Group {
+    let socket = UdpSocket::bind(EVERYWHERE).expect("there is a port");
+    Group { port: socket.local_addr().expect("it is bound").port(), ..Group::COMMON }
+}
 
 /// What a node is to be.
 #[derive(Clone)]
@@ -65,6 +74,12 @@ impl Member {
         let calm = Self::calm();
         let handshake_within = Duration::from_secs(1);
         Self { config: Config { detect_within: QUICK, handshake_within, ..calm.config }, ..calm }
+    }
+
+    /// The same node, which announces itself and hears others.
+    pub(crate) fn announcing_in(self, group: Group) -> Self {
+        let config = Config { announce_every: Some(Duration::from_secs(1)), ..self.config };
+        Self { config, group: Some(group), listens: Some(EVERYWHERE), ..self }
     }
 
     /// The same node in its next run.
@@ -157,6 +172,13 @@ impl Deref for Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let me = self.mesh.me();
+            for peer in self.mesh.peers() {
+                eprintln!("{me:?}: {}", self.mesh.explain(peer.id).expect("it is known"));
+            }
+            eprintln!("{me:?}: {:?}, {:#?}", self.mesh.stats(), crate::looking::happened(&self.mesh));
+        }
         self.mesh.end();
     }
 }

@@ -2,11 +2,10 @@
 
 use core::time::Duration;
 
-use adapter_std::platform::beacon::Group;
 use mesh_proto::{Config, Reason, Standing};
 
 use crate::looking::{agree, ended, is_up};
-use crate::member::{CALM, Member, Node};
+use crate::member::{CALM, EVERYWHERE, Member, Node, own_group};
 use crate::pairs::{Pair, meet};
 use crate::waiting::{next, until};
 
@@ -39,7 +38,7 @@ fn s4_a_killed_dialer_comes_again(pair: Pair) {
     a.keep((b.me(), relay.address())).expect("there is room");
     meet(&a, &b);
     until("the new run is taken", || knows(&b, &a) && agree(&a, &b));
-    assert_eq!(ended(&b, a.me()), [Reason::Restarted]);
+    assert_eq!(ended(&b), [Reason::Restarted]);
     assert_eq!(b.stats().refused, 0);
     b.try_send(a.me(), "welcome").expect("it is known");
     assert_eq!(next(&a).body[..], b"welcome"[..]);
@@ -59,7 +58,7 @@ fn o24_a_killed_acceptor_comes_again(pair: Pair) {
     b.keep((a.me(), a.address())).expect("there is room");
     meet(&a, &b);
     until("the new run is taken", || knows(&a, &b) && agree(&a, &b));
-    assert_eq!(ended(&a, b.me()), [Reason::Restarted]);
+    assert_eq!(ended(&a), [Reason::Restarted]);
     a.try_send(b.me(), "welcome").expect("it is known");
     assert_eq!(next(&b).body[..], b"welcome"[..]);
 }
@@ -78,20 +77,16 @@ fn s14_killed_and_started_again_and_again(pair: Pair) {
 }
 
 fn m16_a_restart_that_only_an_announcement_tells(pair: Pair) {
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("there is a port");
-    let port = socket.local_addr().expect("it is bound").port();
-    drop(socket);
-    let group = Some(Group { port, ..Group::COMMON });
-    let listens = Some("0.0.0.0:0".parse().expect("an address"));
-    let (a, b) = pair.start_as(
-        Member { group, listens, ..Member::calm() },
-        Member { listens, ..Member::calm() },
-    );
+    let group = own_group();
+    let everywhere = Member { listens: Some(EVERYWHERE), ..Member::calm() };
+    // Nobody can dial the one that stays: it has to do something itself.
+    let stays = Member { listens: None, ..Member::calm().announcing_in(group) };
+    let (a, b) = pair.start_as(stays, everywhere);
     let relay = b.behind_relay();
     a.keep((b.me(), relay.address())).expect("there is room");
     meet(&a, &b);
     assert_eq!(relay.swallow(), 1);
-    let next_run = Member { group, ..b.member().next_run() };
+    let next_run = b.member().next_run().announcing_in(group);
     drop(b);
     relay.lead_to(None);
 

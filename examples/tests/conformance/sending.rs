@@ -8,7 +8,7 @@ use std::thread;
 use adapter_std::handle::{Message, Received, SendError};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, stream};
-use mesh_proto::{Lane, Limits};
+use mesh_proto::{Config, Lane, Limits, Window};
 
 use crate::flow::{Flow, number, numbered};
 use crate::looking::is_up;
@@ -34,7 +34,7 @@ fn a_message_arrives_as_it_was_sent(pair: Pair) {
     let (a, b) = pair.connected();
     for (lane, kind, body) in [
         (Lane::Ordinary, 0, &b"plain"[..]),
-        (Lane::Ordinary, 255, b"kind"),
+        (Lane::Ordinary, 253, b"kind"),
         (Lane::Urgent, 0, b"urgent"),
         (Lane::Urgent, 7, b"both"),
     ] {
@@ -66,7 +66,11 @@ fn the_largest_message_both_ways(pair: Pair) {
     assert!(next(&b).body[..] == body[..], "every byte arrives");
     assert!(next(&a).body[..] == body[..], "every byte arrives");
     let larger = vec![0; limit as usize + 1];
-    assert_eq!(a.try_send(b.me(), larger), Err(SendError::TooLarge { limit }));
+    for message in [Message::from(larger.clone()), Message::from(larger).urgent()] {
+        assert_eq!(a.try_send(b.me(), message), Err(SendError::TooLarge { limit }));
+    }
+    a.try_send(b.me(), "goes on").expect("it fits");
+    assert_eq!(next(&b).body[..], b"goes on"[..]);
 }
 
 fn numbers_both_ways(pair: Pair) {
@@ -80,10 +84,10 @@ fn numbers_both_ways(pair: Pair) {
 }
 
 fn urgent_overtakes_what_waits(pair: Pair) {
-    let limits = Limits { window: mesh_proto::Window { messages: 8, ..Limits::default().window }, ..Limits::default() };
+    let limits = Limits { window: Window { messages: 8, ..Limits::default().window }, ..Limits::default() };
     let small = || {
         let calm = Member::calm();
-        Member { config: mesh_proto::Config { limits, ..calm.config }, ..calm }
+        Member { config: Config { limits, ..calm.config }, ..calm }
     };
     let (a, b) = pair.start_as(small(), small());
     a.keep(b.me()).expect("there is room");
@@ -101,15 +105,18 @@ fn urgent_overtakes_what_waits(pair: Pair) {
 }
 
 fn try_send_says_why_not(pair: Pair) {
-    let (a, b) = pair.start();
-    assert_eq!(a.try_send(b.me(), "early"), Err(SendError::Unknown));
+    let calm = Member::calm();
+    let limits = Limits { peers: 1, ..Limits::default() };
+    let (a, b) = pair.start_as(Member { config: Config { limits, ..calm.config }, ..calm }, Member::calm());
     assert_eq!(a.try_send(a.me(), "to itself"), Err(SendError::OwnSelf));
-    assert_eq!(within("it is told", a.send(b.me(), "early")), Err(SendError::Unknown));
-    a.keep((b.me(), b.address())).expect("there is room");
-    a.try_send(b.me(), "known").expect("it is known");
-    assert_eq!(next(&b).body[..], b"known"[..]);
+    // Whoever is not known yet is from now on, as long as there is a place.
+    a.try_send(b.me(), "early").expect("there is a place");
+    assert_eq!(a.try_send(Member::calm().identity.id(), "no place"), Err(SendError::Unknown));
+    a.keep((b.me(), b.address())).expect("it has its place");
+    assert_eq!(next(&b).body[..], b"early"[..]);
     within("it leaves", a.leave(PATIENCE));
     assert_eq!(a.try_send(b.me(), "late"), Err(SendError::Leaving));
+    assert_eq!(within("it is told", a.send(b.me(), "late")), Err(SendError::Leaving));
 }
 
 fn send_all_reaches_everybody(pair: Pair) {
@@ -166,8 +173,8 @@ fn a_sink_sends_in_order(pair: Pair) {
             assert_eq!(number(&next(&b)), awaited);
         }
     });
-    let mut to_nobody = b.sink(Member::calm().identity.id());
-    assert_eq!(within("it is told", SinkExt::<&str>::send(&mut to_nobody, "?")), Err(SendError::Unknown));
+    let mut to_itself = b.sink(b.me());
+    assert_eq!(within("it is told", SinkExt::<&str>::send(&mut to_itself, "?")), Err(SendError::OwnSelf));
 }
 
 fn a_dropped_wait_loses_nothing(pair: Pair) {

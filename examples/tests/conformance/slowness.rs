@@ -76,10 +76,12 @@ fn m27_one_that_does_not_take_stops_no_other(pair: Pair) {
         sent += 1;
     }
     for other in &others {
-        Flow::during(&a, other, |there| Flow::during(other, &a, |back| {
-            there.goes_on(50);
-            back.goes_on(50);
-        }));
+        Flow::during(&a, other, |there| {
+            Flow::during(other, &a, |back| {
+                there.goes_on(50);
+                back.goes_on(50);
+            })
+        });
     }
     for awaited in 0..sent {
         assert_eq!(number(&next(&slow)), awaited);

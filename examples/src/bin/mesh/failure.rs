@@ -52,6 +52,8 @@ impl fmt::Display for Failure {
     }
 }
 
+impl core::error::Error for Failure {}
+
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {

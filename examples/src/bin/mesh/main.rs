@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+mod bench;
 mod completions;
 mod demo;
 mod failure;
@@ -41,6 +42,7 @@ const EXAMPLES: &str = "Examples:
   mesh id                                says who this node is, for --peer and --allow
   mesh up --open --allow ID --trace t    writes down what the node does
   mesh replay t                          does it again, and compares
+  mesh bench --quick                     what it costs, beside raw TCP
   mesh swarm 50 --seconds 10             fifty nodes that talk to each other
   mesh completions bash                  prints what the shell needs to complete all this";
 
@@ -57,6 +59,8 @@ enum Command {
     Secret(secret::Command),
     /// Run a trace again, and compare all that the node did.
     Replay(replay::Options),
+    /// Measure the mesh beside raw TCP.
+    Bench(bench::Options),
     /// Run many nodes in this process that talk to each other over loopback.
     Swarm(swarm::Options),
     /// Print the completions for a shell.
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
             Command::Id(options) => id::run(&options),
             Command::Secret(command) => secret::run(&command),
             Command::Replay(options) => replay::run(&options),
+            Command::Bench(options) => bench::run(&options),
             Command::Swarm(options) => swarm::run(&options, began),
             Command::Completions(options) => completions::run(&options),
         },

@@ -26,8 +26,8 @@ pub(crate) struct Options {
     /// What drives the node. [default: tokio]
     #[arg(long, value_enum)]
     pub(super) runtime: Option<Runtime>,
-    /// Where to listen; may be said again. Port 0 takes a free one, [::] means both families. [default: [::]:0]
-    #[arg(long, value_name = "ADDR", value_parser = address)]
+    /// Where to listen.
+    #[arg(help = "Where to listen; may be said again. Port 0 takes a free one, [::] means both families. [default: [::]:0]", long, value_name = "ADDR", value_parser = address)]
     listen: Vec<SocketAddr>,
     /// Whom to keep a session with: ID, HOST:PORT or ID@HOST:PORT; may be said again.
     #[arg(long, value_name = "PEER", value_parser = Contact::from_str)]

@@ -1,0 +1,134 @@
+//! Questions and their answers, and messages of one type.
+
+use core::pin::pin;
+
+use adapter_std::handle::{RequestError, SendError, Undecodable};
+use mesh_proto::{Limits, Outcome, Reason};
+
+use crate::looking::is_up;
+use crate::pairs::Pair;
+use crate::waiting::{already, next, until, within};
+
+cases! {
+    a_question_is_answered,
+    many_questions_are_answered_out_of_order,
+    a_question_that_nobody_answers,
+    a_question_of_another_type,
+    a_question_whose_session_ends,
+    an_answer_that_cannot_be_sent,
+    messages_of_one_type,
+}
+
+fn a_question_is_answered(pair: Pair) {
+    let (a, b) = pair.connected();
+    let (mut at_a, mut at_b) = (a.requests(), b.requests());
+    for (asks, answers, requests) in [(&a, &b, &mut at_b), (&b, &a, &mut at_a)] {
+        let mut asked = pin!(asks.request::<_, String>(answers.me(), &(7_u32, "seven")));
+        assert_eq!(already(asked.as_mut()), None, "nobody has answered");
+        asks.try_send(answers.me(), "beside it").expect("it is known");
+        let mut request = within("a question", requests.next()).expect("the node lives");
+        assert_eq!(request.from(), asks.me());
+        let (number, name) = request.read::<(u32, String)>().expect("it is of this type");
+        within("it is answered", request.answer(&format!("{number} is {name}"))).expect("it is known");
+        assert_eq!(within("the answer", asked), Ok("7 is seven".to_owned()));
+        assert_eq!(next(answers).body[..], b"beside it"[..], "a message is no question");
+    }
+}
+
+fn many_questions_are_answered_out_of_order(pair: Pair) {
+    let (a, b) = pair.connected();
+    let mut requests = b.requests();
+    let numbers: Vec<u32> = (0..20).collect();
+    let mut asked: Vec<_> =
+        numbers.iter().map(|number| Box::pin(a.request::<_, u32>(b.me(), number))).collect();
+    for question in &mut asked {
+        assert_eq!(already(question.as_mut()), None, "nobody has answered");
+    }
+    let mut open: Vec<_> =
+        (0..20).map(|_| within("a question", requests.next()).expect("the node lives")).collect();
+    while let Some(mut request) = open.pop() {
+        let number: u32 = request.read().expect("it is a number");
+        within("it is answered", request.answer(&(number * number))).expect("it is known");
+    }
+    for (number, question) in numbers.iter().zip(asked) {
+        assert_eq!(within("the answer", question), Ok(number * number));
+    }
+}
+
+fn a_question_that_nobody_answers(pair: Pair) {
+    let (a, b) = pair.connected();
+    let ask = || a.request::<_, u32>(b.me(), &1_u32);
+    assert_eq!(within("it is told", ask()), Err(RequestError::Nobody));
+    let mut requests = b.requests();
+    let mut asked = pin!(ask());
+    assert_eq!(already(asked.as_mut()), None, "nobody has answered");
+    drop(within("a question", requests.next()));
+    assert_eq!(within("it is told", asked), Err(RequestError::Declined));
+    assert_eq!(
+        within("it is told", a.request::<_, u32>(a.me(), &1_u32)),
+        Err(RequestError::Unsent(SendError::OwnSelf))
+    );
+}
+
+fn a_question_of_another_type(pair: Pair) {
+    let (a, b) = pair.connected();
+    let mut requests = b.requests();
+    let mut asked = pin!(a.request::<_, String>(b.me(), &1_u8));
+    assert_eq!(already(asked.as_mut()), None, "nobody has answered");
+    let mut request = within("a question", requests.next()).expect("the node lives");
+    assert!(request.read::<(u64, String)>().is_err());
+    assert_eq!(within("it is told", asked), Err(RequestError::Unreadable));
+    drop(request);
+
+    let mut asked = pin!(a.request::<_, String>(b.me(), &1_u8));
+    assert_eq!(already(asked.as_mut()), None, "nobody has answered");
+    let request = within("a question", requests.next()).expect("the node lives");
+    within("it is answered", request.answer(&())).expect("it is known");
+    assert_eq!(within("it is told", asked), Err(RequestError::OtherType));
+}
+
+fn a_question_whose_session_ends(pair: Pair) {
+    let (a, b) = pair.connected();
+    let mut requests = b.requests();
+    let mut asked = pin!(a.request::<_, u32>(b.me(), &1_u32));
+    assert_eq!(already(asked.as_mut()), None, "nobody has answered");
+    let request = within("a question", requests.next()).expect("the node lives");
+    until("it is known to be taken", || a.unacknowledged(b.me()).is_some_and(|window| window.messages == 0));
+    assert_eq!(already(asked.as_mut()), None, "nobody has answered");
+    b.forget(a.me()).expect("it is known");
+    assert_eq!(within("it is told", asked), Err(RequestError::Ended(Reason::Forgotten)));
+    drop(request);
+    until("both know", || !is_up(&a, b.me()));
+
+    // Whoever is away has taken nothing.
+    let mut asked = pin!(a.request::<_, u32>(crate::member::Member::calm().identity.id(), &1_u32));
+    assert_eq!(already(asked.as_mut()), None, "nobody is there");
+    a.end();
+    let told = within("it is told", asked).expect_err("nobody is there");
+    let ended =
+        [RequestError::Ended(Reason::Shutdown), RequestError::Undelivered(Outcome::Ended(Reason::Shutdown))];
+    assert!(ended.contains(&told), "{told}");
+}
+
+fn an_answer_that_cannot_be_sent(pair: Pair) {
+    let (a, b) = pair.connected();
+    let mut requests = b.requests();
+    let mut asked = pin!(a.request::<_, Vec<u8>>(b.me(), &1_u32));
+    assert_eq!(already(asked.as_mut()), None, "nobody has answered");
+    let request = within("a question", requests.next()).expect("the node lives");
+    let limit = Limits::default().message;
+    let answered = within("it is told", request.answer(&vec![0_u8; limit as usize]));
+    assert_eq!(answered, Err(SendError::TooLarge { limit }));
+    assert_eq!(within("it is told", asked), Err(RequestError::Declined));
+}
+
+fn messages_of_one_type(pair: Pair) {
+    let (a, b) = pair.connected();
+    let (there, mut here) = (a.typed::<(u32, String)>(), b.typed::<(u32, String)>());
+    let message = (7, "seven".to_owned());
+    within("there is room", there.send(b.me(), &message)).expect("it is known");
+    assert_eq!(within("a message", here.next()), Some(Ok((a.me(), message))));
+    a.try_send(b.me(), "").expect("it is known");
+    let came = within("a message", here.next()).expect("the node lives");
+    assert!(matches!(came, Err(Undecodable(received)) if received.body.is_empty()));
+}
