@@ -13,6 +13,8 @@ use crate::wire::{Addresses, Wire, addresses_of, shared};
 
 /// How soon nodes have found each other.
 const MET: Duration = Duration::from_secs(3);
+/// How often three nodes are started at the same time: each says that it is there while others begin to listen.
+const STARTS: u32 = 20;
 
 #[test]
 fn three_hosts_on_one_wire_meet_without_an_address() {
@@ -23,16 +25,21 @@ fn three_hosts_on_one_wire_meet_without_an_address() {
     for addresses in [Addresses::Both, Addresses::LinkLocal] {
         let (folder, wire) = (Folder::new(), Wire::new(3, addresses));
         let secret = secret(&folder, "secret");
-        let mut began = Instant::now();
-        let mut nodes = Vec::new();
-        for (host, runtime) in wire.hosts.iter().zip(RUNTIMES) {
-            began = Instant::now();
-            nodes.push(node(host, &folder, runtime, &secret, &[]));
+        let mut slowest = Duration::ZERO;
+        for _ in 0..STARTS {
+            let mut began = Instant::now();
+            let mut nodes = Vec::new();
+            for (host, runtime) in wire.hosts.iter().zip(RUNTIMES) {
+                began = Instant::now();
+                nodes.push(node(host, &folder, runtime, &secret, &[]));
+            }
+            let (ids, met) = meet(&mut nodes);
+            slowest = slowest.max(met - began);
+            exchange(&mut nodes, &ids, "hello");
+            nodes.into_iter().for_each(|node| drop(node.quit()));
         }
-        let (ids, met) = meet(&mut nodes);
-        within(&format!("{addresses:?}: met after the last start"), met - began, MET + BUSY);
-        exchange(&mut nodes, &ids, "hello");
-        nodes.into_iter().for_each(|node| drop(node.quit()));
+        let what = format!("{addresses:?}: met after the last start, at worst of {STARTS} times");
+        within(&what, slowest, MET + BUSY);
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::program::{Ended, Node, parse};
 
 /// How far two messages are apart.
-const PACE: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(5);
 
 /// Somebody who writes to a node until it is enough.
 pub(crate) struct Talk {

@@ -107,7 +107,7 @@ fn a_black_hole_is_noticed_and_nothing_is_lost_in_it() {
 }
 
 /// How often each connection is killed.
-const KILLED: usize = 5;
+const KILLED: usize = 20;
 
 #[test]
 fn connections_that_are_killed_one_by_one_lose_nothing() {
