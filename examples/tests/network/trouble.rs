@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::folder::Folder;
 use crate::made::{Namespace, cannot};
 use crate::nodes::{BUSY, DETECTED, LOOPBACK, apart_or_together, exchange, meet, node, secret, within};
-use crate::program::{Node, RUNTIMES};
+use crate::program::{Node, RUNTIMES, fitting};
 use crate::support::{PATIENCE, skip};
 use crate::talk::{Talk, all_came, all_talk};
 use crate::wire::{Addresses, CARD, Wire, lacks, read, shared};
@@ -96,14 +96,25 @@ fn a_black_hole_is_noticed_and_nothing_is_lost_in_it() {
         let hole = Hole::open(host);
         let noticed = apart_or_together(&mut nodes, &ids, number, "away");
         within(&format!("{runtime}: a black hole was noticed"), noticed - opened, DETECTED + BUSY);
-        // It lasts until whoever is in it has tried in vain.
-        nodes[number].event("link", |link| link["state"] == "closed" && link["peer"].is_null());
+        has_tried_in_vain(&mut nodes);
         let closed = Instant::now();
         hole.close();
         let back = apart_or_together(&mut nodes, &ids, number, "up");
         within(&format!("{runtime}: back after a black hole"), back - closed, BACK + BUSY);
     }
     all_came(nodes, &ids, talks);
+}
+
+/// How long is listened to each node in turn.
+const TURN: Duration = Duration::from_millis(20);
+
+/// Waits until a dial of somebody has failed. Who of two dials is whoever knows an address of the other.
+fn has_tried_in_vain(nodes: &mut [Node]) {
+    let failed = |link: &Value| link["state"] == "closed" && link["peer"].is_null();
+    let by = Instant::now() + PATIENCE;
+    while !nodes.iter_mut().any(|node| node.line_by(Instant::now() + TURN, fitting("link", failed)).is_ok()) {
+        assert!(Instant::now() < by, "nobody dials");
+    }
 }
 
 /// How often each connection is killed.
