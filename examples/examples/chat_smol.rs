@@ -68,7 +68,11 @@ async fn chat(mesh: &Mesh) {
     let mut all = pin!(stream::or(others, lines));
     while let Some(heard) = all.next().await {
         match heard {
-            Heard::Line(line) => _ = mesh.send_all(line),
+            Heard::Line(line) => {
+                if let Err(error) = mesh.send_all(line) {
+                    println!("not sent: {error}");
+                }
+            }
             Heard::End => return,
             Heard::Message(message) => {
                 println!("{:?}: {}", message.from, String::from_utf8_lossy(&message.body));

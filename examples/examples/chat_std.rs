@@ -39,7 +39,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         threads.spawn(|| print_messages(&mesh));
         threads.spawn(|| print_changes(&mesh));
         for line in io::stdin().lines().map_while(Result::ok) {
-            mesh.send_all(line);
+            if let Err(error) = mesh.send_all(line) {
+                println!("not sent: {error}");
+            }
         }
         // Both of the others end with the node.
         mesh.leave(Duration::from_secs(5));

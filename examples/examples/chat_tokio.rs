@@ -48,7 +48,11 @@ async fn chat(mesh: &Mesh) -> Result<(), Box<dyn Error>> {
     loop {
         tokio::select! {
             line = lines.next_line() => match line? {
-                Some(line) => _ = mesh.send_all(line),
+                Some(line) => {
+                    if let Err(error) = mesh.send_all(line) {
+                        println!("not sent: {error}");
+                    }
+                }
                 None => return Ok(()),
             },
             Some(message) = messages.next() => {

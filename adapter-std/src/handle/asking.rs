@@ -87,7 +87,7 @@ impl Mesh {
         let mut body = asked.number.to_le_bytes().to_vec();
         body = postcard::to_extend(question, body).map_err(|_| RequestError::Unwritable)?;
         let message = Message::from(body).of_kind(ASK);
-        let receipt = self.send_with_receipt(peer, message).await.map_err(RequestError::Unsent)?;
+        let receipt = self.post_with_receipt(peer, message.posted()).await.map_err(RequestError::Unsent)?;
         match asked.answer(receipt).await? {
             Answer::Given(body) => postcard::from_bytes(&body).map_err(|_| RequestError::OtherType),
             Answer::Unreadable => Err(RequestError::Unreadable),
@@ -231,9 +231,9 @@ impl Request {
     fn tell(&mut self, answer: &Answer) {
         if !core::mem::replace(&mut self.answered, true)
             && let Some(message) = self.message(answer)
-            && let Err(error) = self.mesh.try_send(self.received.from, message)
+            && let Err(error) = self.mesh.hub().post(self.received.from, message.posted(), None)
         {
-            log::debug!("a question is not declined: {error}");
+            log::debug!("a question is not declined: {}", error.why);
         }
     }
 }

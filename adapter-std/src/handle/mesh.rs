@@ -149,7 +149,7 @@ impl Mesh {
     ///
     /// Why it can not be sent.
     pub async fn send(&self, peer: NodeId, message: impl Into<Message>) -> Result<(), SendError> {
-        let mut sending = Sending::new(peer, message.into().posted());
+        let mut sending = Sending::new(peer, message.into().checked()?);
         core::future::poll_fn(|context| sending.poll(self.hub(), context)).await
     }
 
@@ -159,7 +159,7 @@ impl Mesh {
     ///
     /// Why it can not be sent.
     pub fn try_send(&self, peer: NodeId, message: impl Into<Message>) -> Result<(), SendError> {
-        self.hub().post(peer, message.into().posted(), None).map_err(|unsent| unsent.why.into())
+        self.hub().post(peer, message.into().checked()?, None).map_err(|unsent| unsent.why.into())
     }
 
     /// As [`send`](Self::send), with a receipt that becomes what became of the message: taken, or why not.
@@ -172,10 +172,17 @@ impl Mesh {
         peer: NodeId,
         message: impl Into<Message>,
     ) -> Result<Receipt, SendError> {
+        self.post_with_receipt(peer, message.into().checked()?).await
+    }
+
+    pub(super) async fn post_with_receipt(
+        &self,
+        peer: NodeId,
+        message: mesh_proto::Message<'static>,
+    ) -> Result<Receipt, SendError> {
         let token = self.hub().with(|state| state.post().begin_receipt());
         // Should this be dropped while it waits, so is the receipt.
         let receipt = Receipt::new(self.clone(), token);
-        let message = message.into().posted();
         let mut sending = Sending::new(peer, mesh_proto::Message { token, wants: Wants::Receipt, ..message });
         core::future::poll_fn(|context| sending.poll(self.hub(), context)).await?;
         Ok(receipt)
@@ -183,10 +190,15 @@ impl Mesh {
 
     /// Sends a message to every peer with a session, without waiting: to how many. Where there was no room, a report says so
     /// if the message asks for one, else it is counted.
-    pub fn send_all(&self, message: impl Into<Message>) -> u32 {
-        match self.hub().post_to_all(message.into().posted()) {
-            Answer::Sent { queued, .. } => queued,
-            Answer::Done | Answer::Link(_) | Answer::Unable(_) => 0,
+    ///
+    /// # Errors
+    ///
+    /// Why it can be sent to nobody.
+    pub fn send_all(&self, message: impl Into<Message>) -> Result<u32, SendError> {
+        match self.hub().post_to_all(message.into().checked()?) {
+            Answer::Sent { queued, .. } => Ok(queued),
+            Answer::Unable(why) => Err(why.into()),
+            Answer::Done | Answer::Link(_) => Ok(0),
         }
     }
 

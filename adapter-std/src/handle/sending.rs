@@ -10,6 +10,7 @@ use futures_sink::Sink;
 use mesh_proto::{Lane, NodeId, OnRestart, Outcome, Unable, Wants};
 
 use super::Mesh;
+use crate::hub::asks::ASK;
 use crate::hub::{Hub, Unsent};
 
 /// A message to send. Whatever becomes bytes is one.
@@ -43,7 +44,7 @@ impl Message {
     }
 
     /// With a mark of what it is, which the other end gets with it. The marks 254 and 255 are those of questions and answers:
-    /// with one of these, a message is taken for that.
+    /// with one of these, a message is refused.
     #[must_use]
     pub fn of_kind(self, kind: u8) -> Self {
         Self { kind, ..self }
@@ -61,6 +62,12 @@ impl Message {
         Self { report: Some(token), ..self }
     }
 
+    /// As the machine takes it, if its kind is the application's to choose.
+    pub(super) fn checked(self) -> Result<mesh_proto::Message<'static>, SendError> {
+        if self.kind >= ASK { Err(SendError::Reserved { kind: self.kind }) } else { Ok(self.posted()) }
+    }
+
+    /// As the machine takes it.
     pub(super) fn posted(self) -> mesh_proto::Message<'static> {
         let (token, wants) = self.report.map_or((0, Wants::Nothing), |token| (token, Wants::Report));
         mesh_proto::Message {
@@ -95,6 +102,11 @@ pub enum SendError {
         /// The largest that it does.
         limit: u32,
     },
+    /// Its kind is one of those of [questions](Mesh::request) and their answers.
+    Reserved {
+        /// The kind: choose one below 254.
+        kind: u8,
+    },
     /// The node leaves, or has ended.
     Leaving,
 }
@@ -109,6 +121,9 @@ impl fmt::Display for SendError {
             Self::OwnSelf => f.write_str("a node does not send to itself"),
             Self::TooLarge { limit } => {
                 write!(f, "the message is larger than {limit} bytes: split it, or raise the limit")
+            }
+            Self::Reserved { kind } => {
+                write!(f, "messages of kind {kind} are questions or answers: choose a kind below {ASK}")
             }
             Self::Leaving => f.write_str("the node is leaving, or has left"),
         }
@@ -208,7 +223,7 @@ impl<T: Into<Message>> Sink<T> for PeerSink {
     }
 
     fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), SendError> {
-        self.waiting = Some(Sending::new(self.peer, item.into().posted()));
+        self.waiting = Some(Sending::new(self.peer, item.into().checked()?));
         Ok(())
     }
 

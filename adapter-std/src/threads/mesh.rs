@@ -103,7 +103,11 @@ impl Mesh {
 
     /// Sends a message to every peer with a session, without waiting: to how many. Where there was no room, a report says so
     /// if the message asks for one, else it is counted.
-    pub fn send_all(&self, message: impl Into<Message>) -> u32 {
+    ///
+    /// # Errors
+    ///
+    /// Why it can be sent to nobody.
+    pub fn send_all(&self, message: impl Into<Message>) -> Result<u32, SendError> {
         self.0.send_all(message)
     }
 

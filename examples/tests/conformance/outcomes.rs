@@ -116,7 +116,7 @@ fn undelivered_tells_for_whom_there_was_no_room(pair: Pair) {
         sent += 1;
         assert!(sent <= most);
     }
-    assert_eq!(a.send_all(Message::from("all").with_report(5)), 1);
+    assert_eq!(a.send_all(Message::from("all").with_report(5)), Ok(1));
     assert_eq!(next(&c).body[..], b"all"[..]);
     assert_eq!(a.undelivered(), [Undelivered { peer: b.me(), token: 5, outcome: Outcome::NoRoom }]);
     for awaited in 0..sent {

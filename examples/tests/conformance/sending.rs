@@ -112,6 +112,9 @@ fn try_send_says_why_not(pair: Pair) {
     // Whoever is not known yet is from now on, as long as there is a place.
     a.try_send(b.me(), "early").expect("there is a place");
     assert_eq!(a.try_send(Member::calm().identity.id(), "no place"), Err(SendError::Unknown));
+    let taken = Message::from("a question?").of_kind(255);
+    assert_eq!(a.try_send(b.me(), taken.clone()), Err(SendError::Reserved { kind: 255 }));
+    assert_eq!(a.send_all(taken), Err(SendError::Reserved { kind: 255 }));
     a.keep((b.me(), b.address())).expect("it has its place");
     assert_eq!(next(&b).body[..], b"early"[..]);
     within("it leaves", a.leave(PATIENCE));
@@ -122,16 +125,16 @@ fn try_send_says_why_not(pair: Pair) {
 fn send_all_reaches_everybody(pair: Pair) {
     let (a, b) = pair.connected();
     let c = Member::calm().start(pair.acceptor);
-    assert_eq!(c.send_all("nobody is there"), 0);
+    assert_eq!(c.send_all("nobody is there"), Ok(0));
     a.keep((c.me(), c.address())).expect("there is room");
     meet(&a, &c);
-    assert_eq!(a.send_all(Message::from("all").of_kind(9)), 2);
+    assert_eq!(a.send_all(Message::from("all").of_kind(9)), Ok(2));
     let awaited = Received { from: a.me(), lane: Lane::Ordinary, kind: 9, body: "all".into() };
     assert_eq!((next(&b), next(&c)), (awaited.clone(), awaited));
     // It goes to those with a session, and to nobody later.
     a.forget(c.me()).expect("it is known");
     until("it is gone", || !is_up(&a, c.me()));
-    assert_eq!(a.send_all("rest"), 1);
+    assert_eq!(a.send_all("rest"), Ok(1));
     assert_eq!(next(&b).body[..], b"rest"[..]);
 }
 

@@ -75,6 +75,7 @@ impl Serialize for Untaken {
             }
             Self::Outcome(Outcome::NoRoom) | Self::Error(SendError::NoRoom) => Cow::Borrowed("no_room"),
             Self::Error(SendError::Unknown) => Cow::Borrowed("unknown"),
+            Self::Error(SendError::Reserved { .. }) => Cow::Borrowed("reserved_kind"),
             Self::Error(SendError::OwnSelf) => Cow::Borrowed("own_self"),
             Self::Error(SendError::Leaving) | Self::NodeEnded => Cow::Borrowed("leaving"),
         })

@@ -141,6 +141,7 @@ impl<'m> Speaker<'m> {
                 | SendError::Unknown
                 | SendError::OwnSelf
                 | SendError::TooLarge { .. }
+                | SendError::Reserved { .. }
                 | SendError::Leaving,
             ) => false,
         }
