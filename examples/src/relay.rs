@@ -10,6 +10,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use socket2::SockRef;
+
 /// How long a dial behind the relay may take.
 const DIAL: Duration = Duration::from_secs(2);
 /// How much is carried at once.
@@ -126,6 +128,12 @@ impl Shared {
         let Ok(far) = TcpStream::connect_timeout(&to, DIAL) else { return };
         if near.set_nodelay(true).and(far.set_nodelay(true)).is_err() {
             return;
+        }
+        for socket in [&near, &far] {
+            // What lies in the system's buffers is a way, too: a short one, so that a slow relay is not an endless one.
+            if SockRef::from(socket).set_recv_buffer_size(BUFFER).is_err() {
+                return;
+            }
         }
         let stream = Arc::new(Stream { near, far, swallows: AtomicBool::new(false) });
         lock(&self.streams).push(Arc::clone(&stream));

@@ -10,7 +10,7 @@ use core::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
-use mesh_proto::{NodeId, Outcome, Reason};
+use mesh_proto::{NodeId, Outcome, Reason, Standing};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -229,7 +229,13 @@ impl Request {
     }
 
     fn tell(&mut self, answer: &Answer) {
+        // A session that has ended took its questions with it: a word about one would begin another session.
+        let goes_on = self.mesh.peer(self.received.from).is_some_and(|peer| match peer.standing {
+            Standing::Up { .. } | Standing::Away { .. } => true,
+            Standing::Down { .. } => false,
+        });
         if !core::mem::replace(&mut self.answered, true)
+            && goes_on
             && let Some(message) = self.message(answer)
             && let Err(error) = self.mesh.hub().post(self.received.from, message.posted(), None)
         {
