@@ -15,7 +15,8 @@ use socket2::SockRef;
 /// How long a dial behind the relay may take.
 const DIAL: Duration = Duration::from_secs(2);
 /// How much is carried at once.
-const BUFFER: usize = 64 * 1024;
+const BUFFER_LENGTH: u32 = 64 * 1024;
+const BUFFER: usize = BUFFER_LENGTH as usize;
 
 /// The way from one node to another. It ends when it is dropped, with all streams that go through it.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ struct Shared {
     streams: Mutex<Vec<Arc<Stream>>>,
     /// How long what was read waits before it goes on.
     delay: Mutex<Duration>,
+    /// How long 64 KiB take.
+    pace: Mutex<Duration>,
     over: AtomicBool,
 }
 
@@ -54,6 +57,7 @@ impl Relay {
             leads_to: Mutex::new(None),
             streams: Mutex::default(),
             delay: Mutex::default(),
+            pace: Mutex::default(),
             over: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -72,7 +76,12 @@ impl Relay {
         *lock(&self.shared.leads_to) = address;
     }
 
-    /// Keeps whatever is read for so long before it is carried on, each way: at most 64 KiB go in that time.
+    /// Carries no more than 64 KiB in this time, each way, however they come.
+    pub fn slow(&self, span: Duration) {
+        *lock(&self.shared.pace) = span;
+    }
+
+    /// Keeps whatever is read for so long before it is carried on, each way.
     pub fn delay(&self, delay: Duration) {
         *lock(&self.shared.delay) = delay;
     }
@@ -151,8 +160,9 @@ impl Shared {
     fn carry(&self, stream: &Stream, mut from: &TcpStream, mut to: &TcpStream) {
         let mut buffer = vec![0; BUFFER];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            let delay = *lock(&self.delay);
-            thread::sleep(delay);
+            let (delay, pace) = (*lock(&self.delay), *lock(&self.pace));
+            let part = u32::try_from(length).unwrap_or(u32::MAX);
+            thread::sleep(delay + pace * part / BUFFER_LENGTH);
             let bytes = buffer.get(..length).unwrap_or_default();
             if !stream.swallows.load(Ordering::Acquire) && to.write_all(bytes).is_err() {
                 break;

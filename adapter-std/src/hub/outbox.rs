@@ -19,7 +19,14 @@ pub(super) struct Outbox {
     /// The largest message that the node sends: of a larger one it says so itself.
     largest: usize,
     filled: AtomicBool,
-    rows: Mutex<BTreeMap<NodeId, Row>>,
+    content: Mutex<Content>,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    rows: BTreeMap<NodeId, Row>,
+    /// The peers whose rows are not empty, in the order of their first messages.
+    filled: Vec<NodeId>,
 }
 
 #[derive(Debug)]
@@ -51,7 +58,7 @@ pub(super) enum Put {
 impl Outbox {
     pub(super) fn new(limits: &Limits) -> Self {
         let largest = usize::try_from(limits.message).unwrap_or(usize::MAX);
-        Self { largest, filled: AtomicBool::new(false), rows: Mutex::default() }
+        Self { largest, filled: AtomicBool::new(false), content: Mutex::default() }
     }
 
     /// Puts an ordinary message behind the others, if it certainly fits.
@@ -59,10 +66,14 @@ impl Outbox {
         if message.lane == Lane::Urgent || message.body.len() > self.largest {
             return Put::Unknown(message);
         }
-        let mut rows = self.rows();
+        let mut content = self.content();
+        let Content { rows, filled } = &mut *content;
         let Some(row) = rows.get_mut(peer) else { return Put::Unknown(message) };
         let Some(room) = without(row.room, &message) else { return Put::Unknown(message) };
         row.room = room;
+        if row.waiting.is_empty() {
+            filled.push(*peer);
+        }
         row.waiting.push(message);
         self.filled.store(true, Ordering::Release);
         if row.writer.asks() { Put::Nudge(Arc::clone(&row.writer)) } else { Put::Waits }
@@ -70,8 +81,8 @@ impl Outbox {
 
     /// The task that writes to a peer, if it is known and does not know yet that there is something to tell.
     pub(super) fn writer(&self, peer: &NodeId) -> Option<Put> {
-        let rows = self.rows();
-        let writer = &rows.get(peer)?.writer;
+        let content = self.content();
+        let writer = &content.rows.get(peer)?.writer;
         Some(if writer.asks() { Put::Nudge(Arc::clone(writer)) } else { Put::Waits })
     }
 
@@ -82,15 +93,16 @@ impl Outbox {
 
     /// All that waits, by peer, in the order in which it was sent.
     pub(super) fn take(&self) -> Vec<(NodeId, Vec<Message<'static>>)> {
-        let mut rows = self.rows();
+        let mut content = self.content();
         self.filled.store(false, Ordering::Release);
-        let filled = rows.iter_mut().filter(|(_, row)| !row.waiting.is_empty());
-        filled.map(|(peer, row)| (*peer, mem::take(&mut row.waiting))).collect()
+        let Content { rows, filled } = &mut *content;
+        let waiting = |peer| rows.get_mut(&peer).map(|row| (peer, mem::take(&mut row.waiting)));
+        filled.drain(..).filter_map(waiting).collect()
     }
 
     /// So much certainly fits for a peer now, and this task will tell.
     pub(super) fn fits(&self, peer: NodeId, room: Window, writer: Arc<Signal>) {
-        let mut rows = self.rows();
+        let rows = &mut self.content().rows;
         match rows.get_mut(&peer) {
             Some(row) => {
                 let waits = |room: Option<Window>, message| without(room?, message);
@@ -105,7 +117,7 @@ impl Outbox {
 
     /// Nothing is known of a peer any more: the node is to be asked. What waits still does.
     pub(super) fn ask_about(&self, peer: &NodeId) {
-        let mut rows = self.rows();
+        let rows = &mut self.content().rows;
         if let Some(row) = rows.get_mut(peer) {
             row.room = Window::default();
             if row.waiting.is_empty() {
@@ -116,14 +128,14 @@ impl Outbox {
 
     /// Nothing is known of anybody.
     pub(super) fn ask_about_all(&self) {
-        self.rows().retain(|_, row| {
+        self.content().rows.retain(|_, row| {
             row.room = Window::default();
             !row.waiting.is_empty()
         });
     }
 
-    /// Nothing panics while it holds the rows.
-    fn rows(&self) -> MutexGuard<'_, BTreeMap<NodeId, Row>> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Nothing panics while it holds the content.
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -160,18 +160,12 @@ impl Post {
         waits(self.room.entry(peer).or_default(), waker);
     }
 
+    /// There may be room again, or never more: what waits for it is tried.
     pub(super) fn roomy(&mut self, peer: &NodeId, wakes: &mut Wakes) {
         if self.unsent.contains_key(peer) {
             self.retried.push(*peer);
         }
         if let Some(mut waiting) = self.room.remove(peer) {
-            wakes.take_all(&mut waiting);
-        }
-    }
-
-    /// Everybody who waits for room looks again: the peer may be gone.
-    pub(super) fn all_look_again(&mut self, wakes: &mut Wakes) {
-        for (_, mut waiting) in core::mem::take(&mut self.room) {
             wakes.take_all(&mut waiting);
         }
     }
@@ -193,7 +187,7 @@ impl Post {
                 wakes.take(waker);
             }
         }
-        self.all_look_again(wakes);
+        core::mem::take(&mut self.room).values_mut().for_each(|waiting| wakes.take_all(waiting));
         self.look_again(wakes);
     }
 }

@@ -169,13 +169,13 @@ impl State {
             let news = self.node.mesh().news(&mut self.told);
             for peer in news {
                 self.rest.asks.changed(&peer, &mut self.rest.wakes);
+                // It may be gone, and somebody waits for room there.
+                self.rest.post.roomy(&peer.id, &mut self.rest.wakes);
                 if !matches!(peer.standing, Standing::Up { .. }) {
                     self.rest.uncertain.push(peer.id);
                 }
             }
             self.rest.wakes.take_all(&mut self.rest.watchers);
-            // A peer that somebody waits for may be gone.
-            self.rest.post.all_look_again(&mut self.rest.wakes);
         }
         self.rest.post.look_again(&mut self.rest.wakes);
         let driver = &mut self.rest.driver;

@@ -21,8 +21,6 @@ cases! {
 const MESSAGE: usize = 64 * 1024;
 /// How soon a dead link is found here: later than a busy machine lets a thread wait, or the link would die rightly.
 const DETECT: Duration = Duration::from_secs(2);
-/// How many large messages go over a slow way: as many as the window takes.
-const BULK: u32 = 46;
 /// When it would be found that a link is dead.
 const LATER: Duration = Duration::from_secs(3);
 
@@ -62,12 +60,12 @@ fn o19_bulk_on_a_slow_way(pair: Pair) {
     a.keep((b.me(), relay.address())).expect("there is room");
     meet(&a, &b);
     let before = (link(&a, b.me()), link(&b, a.me()));
-    relay.delay(Duration::from_millis(75));
+    relay.slow(Duration::from_millis(120));
     let began = Instant::now();
-    for number in 0..BULK {
+    for number in 0..30 {
         a.try_send(b.me(), large(number)).expect("there is room");
     }
-    for awaited in 0..BULK {
+    for awaited in 0..30 {
         assert_eq!(number(&next(&b)), awaited);
     }
     let took = began.elapsed();
