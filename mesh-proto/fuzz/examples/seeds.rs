@@ -39,7 +39,8 @@ fn main() -> io::Result<()> {
 /// Every kind alone, and all of them in one record.
 fn frames() -> Vec<Vec<u8>> {
     let loss = Loss { tag: LinkTag::new(7), reason: Reason::Silent };
-    let piece = Piece { lane: Lane::Urgent, kind: 9, number: 300, offset: 7, total: 11, body: Body::from(b"abcd") };
+    let piece =
+        Piece { lane: Lane::Urgent, kind: 9, number: 300, offset: 7, total: 11, body: Body::from(b"abcd") };
     let frames = [
         hello(),
         welcome(),
