@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! explore [--case NAME] [--small] [--mutate] [--clause NAME] [--budget-states N] [--budget-seconds N]
-//!         [--only FAULT] [--pauses N]
+//!         [--only FAULT] [--first FAULT] [--parts] [--pauses N]
 //! ```
 //!
 //! Without options it visits all cases with the rules that ship. `--mutate` takes one clause of the rules away at a
 //! time, and fails unless each is missed; `--clause` takes that one alone. `--only` leaves all faults but one out,
-//! and `--pauses` says how many of the faults may be such that time passes in them.
+//! and `--pauses` says how many of the faults may be such that time passes in them. `--parts` visits a case in parts,
+//! one for each fault that can come first, with a budget for each: that is how the large ones are visited to their
+//! end. `--first` visits one of the parts.
 
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -32,6 +34,8 @@ struct Options {
     states: usize,
     seconds: u64,
     only: Option<&'static [Fault]>,
+    first: Option<Fault>,
+    parts: bool,
     pauses: Option<u8>,
 }
 
@@ -56,7 +60,11 @@ fn main() -> ExitCode {
     }
     for case in &mut cases {
         case.kinds = options.only.unwrap_or(case.kinds);
+        case.first = options.first;
         case.pauses = options.pauses.unwrap_or(case.pauses);
+    }
+    if options.parts {
+        cases = cases.into_iter().flat_map(Case::parts).collect();
     }
     let fine = if options.mutate { mutate(&options, &cases) } else { visit(&options, &cases) };
     if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -71,6 +79,8 @@ fn options() -> Result<Options, String> {
         states: 100_000_000,
         seconds: 540,
         only: None,
+        first: None,
+        parts: false,
         pauses: None,
     };
     let mut words = std::env::args().skip(1);
@@ -89,19 +99,20 @@ fn options() -> Result<Options, String> {
             }
             "--budget-states" => options.states = number(&value()?)?,
             "--budget-seconds" => options.seconds = number(&value()?)? as u64,
-            "--only" => {
-                let name = value()?;
-                let at = Fault::ALL.iter().position(|fault| fault.name() == name);
-                let at = at.ok_or_else(|| {
-                    let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
-                    format!("there is no such fault; there are {}", names.join(", "))
-                })?;
-                options.only = Some(&Fault::ALL[at..=at]);
-            }
+            "--parts" => options.parts = true,
+            "--only" => options.only = Some(core::slice::from_ref(fault(&value()?)?)),
+            "--first" => options.first = Some(*fault(&value()?)?),
             _ => return Err(format!("what is {word}? See the head of this program for what there is")),
         }
     }
     Ok(options)
+}
+
+fn fault(name: &str) -> Result<&'static Fault, String> {
+    Fault::TALKING.iter().find(|fault| fault.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = Fault::TALKING.iter().map(|fault| fault.name()).collect();
+        format!("there is no such fault; there are {}", names.join(", "))
+    })
 }
 
 fn number(word: &str) -> Result<usize, String> {
@@ -117,7 +128,7 @@ fn visit(options: &Options, cases: &[Case]) -> bool {
     in_parallel(cases.len(), |at| {
         let case = &cases[at];
         let began = Instant::now();
-        let outcome = explore(case, Shipped, |progress| watch(options, case.name, began, progress));
+        let outcome = explore(case, Shipped, |progress| watch(options, &called(case), began, progress));
         println!("{}", told(case, &outcome, began.elapsed()));
         if let Some(violation) = &outcome.violation {
             println!("{violation}");
@@ -135,7 +146,7 @@ fn mutate(options: &Options, cases: &[Case]) -> bool {
         for case in cases {
             let began = Instant::now();
             let outcome =
-                explore(case, Without(clause), |progress| watch(options, case.name, began, progress));
+                explore(case, Without(clause), |progress| watch(options, &called(case), began, progress));
             states += outcome.progress.states;
             if let Some(violation) = outcome.violation {
                 println!(
@@ -175,7 +186,11 @@ fn told(case: &Case, outcome: &Outcome, took: Duration) -> String {
         format!("{} steps deep", outcome.progress.depth)
     };
     let states = outcome.progress.states;
-    format!("{}: {states} states, {reach}, {:.1} s", case.name, took.as_secs_f64())
+    format!("{}: {states} states, {reach}, {:.1} s", called(case), took.as_secs_f64())
+}
+
+fn called(case: &Case) -> String {
+    case.first.map_or_else(|| case.name.into(), |first| format!("{}, {} first", case.name, first.name()))
 }
 
 /// Does all the jobs, a few at a time; whether all went well.

@@ -10,7 +10,7 @@ use crate::explore::stream::{ACCEPTOR, DIALER, End, Item, Stream};
 use crate::explore::world::{World, name};
 use crate::frame::{Frame, Hello, Losses};
 use crate::id::{Incarnation, LinkId, LinkTag, NodeId};
-use crate::machine::view::{Names, close_that_counts, digest, loss_that_counts};
+use crate::machine::view::{Names, close_that_counts, digest, fold, loss_that_counts};
 use crate::reason::Reason;
 use crate::rules::Rules;
 use crate::time::{Instant, micros};
@@ -358,12 +358,6 @@ fn hash(words: &[u64]) -> u128 {
     let (low, high) =
         (fold(low, words.len() as u64 ^ 0x4528_21e6_38d0_1377), fold(high, 0xbe54_66cf_34e9_0c6c));
     u128::from(high) << 64 | u128::from(low)
-}
-
-/// Both halves of a product, folded: every bit of either moves about half of the result's.
-fn fold(one: u64, other: u64) -> u64 {
-    let product = u128::from(one) * u128::from(other);
-    product as u64 ^ (product >> 64) as u64
 }
 
 #[cfg(test)]

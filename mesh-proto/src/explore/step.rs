@@ -118,7 +118,7 @@ impl<R: Rules> World<R> {
         if self.faults == 0 {
             return;
         }
-        for kind in case.kinds {
+        for kind in case.kinds_next(self.faults) {
             match kind {
                 Fault::Restart => steps.extend((0..self.nodes.len()).map(Step::Restart)),
                 Fault::SilentRestart => steps.extend((0..self.nodes.len()).map(Step::SilentRestart)),

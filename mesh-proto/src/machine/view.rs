@@ -44,22 +44,49 @@ pub(crate) struct Row<'a> {
 
 /// Any plain value as one number.
 pub(crate) fn digest<T: Hash>(value: &T) -> u64 {
-    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut hasher = Folded(0x243f_6a88_85a3_08d3);
     value.hash(&mut hasher);
     hasher.finish()
 }
 
-struct Fnv(u64);
+/// The product of two numbers, its halves folded: every bit of either moves about half of the result's.
+pub(crate) fn fold(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
+    product as u64 ^ (product >> 64) as u64
+}
 
-impl Hasher for Fnv {
+/// Numbers whole, and not byte by byte: most of what is looked at is numbers.
+struct Folded(u64);
+
+impl Hasher for Folded {
     fn finish(&self) -> u64 {
         self.0
     }
 
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            self.write_u64(u64::from(*byte));
         }
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = fold(self.0.rotate_left(17) ^ number, 0xa409_3822_299f_31d1);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
     }
 }
 
