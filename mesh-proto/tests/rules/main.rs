@@ -11,9 +11,11 @@ mod delivery;
 mod dialing;
 mod ending;
 mod node;
+mod parcels;
 mod places;
 mod pulse;
 mod reading;
+mod sessions;
 mod telling;
 mod waking;
 
