@@ -544,8 +544,30 @@ on_both! {
             node.tell(Event::SendAll { message: message.clone() });
         }
         let reports = node.tell(Event::Collect { peer: HIGHER });
-        assert_eq!(reports, vec![Order::Settled(HIGHER, 0, Outcome::NoRoom); 10], "the window counts ten messages");
-        assert_eq!(node.mesh.stats().undelivered, 20, "the others are counted");
+        let told = vec![Order::Settled(HIGHER, 0, Outcome::NoRoom); 7];
+        assert_eq!(reports, told, "the window counts ten messages, and three are kept");
+        assert_eq!(node.mesh.stats().undelivered, 23, "the others are counted");
+    }
+
+    fn r17_there_is_room_to_report_all_that_is_kept<S>() {
+        let mut node = Node::<S>::new();
+        let link = node.up(HIGHER);
+        let report = Message { wants: Wants::Report, ..plain(1) };
+        node.send(HIGHER, &[(); 9].map(|()| report.clone()));
+        for _ in 0..10 {
+            node.tell(Event::SendAll { message: report.clone() });
+        }
+        let receipt = plain(1).with_receipt(5);
+        assert_eq!(
+            node.tell(Event::SendAll { message: receipt }),
+            [Order::Settled(HIGHER, 5, Outcome::NoRoom)],
+            "a receipt goes out at once, and takes no room"
+        );
+        node.frame(link, Frame::Close(Reason::Left));
+        let ended = Order::Settled(HIGHER, 0, Outcome::Ended(Reason::Left));
+        let reports = node.tell(Event::Collect { peer: HIGHER });
+        assert_eq!(reports.iter().filter(|report| **report == ended).count(), 9);
+        assert_eq!(node.mesh.stats().undelivered, 9, "of ten to all, one report found room beside them");
     }
 
     fn r17_a_peer_with_messages_holds_its_place<S>() {
