@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use mesh_proto::storage::Storage;
 use mesh_proto::{
-    Config, Event, Fixed, Frame, Hello, Lane, LaneMarks, LinkId, Marks, Message, OnRestart, Outcome, PerLane,
-    Reason, SystemError, Taken, Takes, Welcome, Window,
+    Config, Event, Fixed, Frame, Hello, Instant, Lane, LaneMarks, LinkId, Marks, Message, Now, OnRestart,
+    Outcome, PerLane, Reason, SystemError, Taken, Takes, Welcome, Window,
 };
 
 use crate::delivery::*;
@@ -111,6 +111,15 @@ on_both! {
         let (second, _, _) = node.accept(HIGHER, hello(run(1, 1)));
         assert_eq!(sent(&node.room(second, 1000)), []);
         assert_eq!(sent(&node.send(HIGHER, &[plain(4)])), [(first, piece(1, 0, 4, 4))]);
+    }
+
+    fn r13_what_waits_goes_out_on_the_link_that_carries_the_session_by_then<S>() {
+        let mut node = Node::<S>::new();
+        let links = [node.up(HIGHER), node.up(HIGHER)];
+        let now = Now::single(Instant::START.after(node.now));
+        // The driver stops before it has carried anything out, and comes back when the first link is suspect.
+        drop(node.mesh.handle(now, Event::Send { peer: HIGHER, messages: [plain(3)].as_slice().into() }));
+        assert_eq!(sent(&node.pass(secs(1))), [(links[1], piece(0, 0, 3, 3))]);
     }
 
     fn r13_what_went_out_in_doubt_goes_out_again<S>() {
