@@ -367,6 +367,7 @@ on_both! {
         let mut node = Node::<S>::new();
         let first = node.up(HIGHER);
         node.send(HIGHER, &[plain(100), plain(50)]);
+        assert_eq!(node.mesh.stats().resent, 0);
         node.tell(Event::Closed { link: first, error: mesh_proto::SystemError::Reset });
         let (second, orders) = node.again(HIGHER, marks(at(0, 40), 0));
         assert_eq!(sent(&orders), [(second, piece(0, 40, 60, 100)), (second, piece(1, 0, 50, 50))]);
