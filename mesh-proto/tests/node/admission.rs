@@ -79,6 +79,34 @@ fn who_is_on_the_list_is_let_in_until_it_is_taken_off() {
 }
 
 #[test]
+fn who_was_expelled_is_let_in_again_once_it_is_wanted() {
+    let mut world = World::new([open(1), open(2)]);
+    let (peer, other) = (world.id(0), world.id(1));
+    world.keep(0, 1);
+    assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+    world.tell(1, Input::Expel { peer });
+    assert!(world.until(secs(1), |world| world.down(0, &other) == Some(NOT_LISTED)));
+    world.keep(1, 0);
+    assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+}
+
+#[test]
+fn another_list_counts_for_those_who_come_from_then_on() {
+    let mut world = World::new([open(1), listing(open(2), &[1])]);
+    world.keep(0, 1);
+    assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+    world.members[1].node.change_admission(LetsIn::Listed([id(3)].into_iter().collect()));
+    world.pass(secs(30));
+    assert!(world.are_up(0, 1), "sessions stay as they are");
+    world.cut_all(0);
+    assert!(world.until(secs(5), |world| world.members[0].closed.contains(&NOT_LISTED)));
+    world.members[1].node.change_admission(LetsIn::Anyone);
+    let (peer, routes) = (world.id(1), world.routes(1));
+    world.tell(0, Input::Seek { peer, routes });
+    assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+}
+
+#[test]
 fn a_dial_to_itself_is_refused_as_that() {
     for settings in [open(1), outside(closed(1)), listing(open(1), &[])] {
         let mut world = World::new([settings, open(2)]);

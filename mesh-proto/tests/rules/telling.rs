@@ -1,5 +1,6 @@
 //! News and explanations.
 
+use crate::delivery::{at, marks, plain};
 use crate::node::*;
 use crate::on_both;
 use alloc::format;
@@ -7,17 +8,50 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 use mesh_proto::{
-    Answer, Cursor, Event, Frame, Hello, PathClass, Reason, Refusal, Role, Route, Routes, Side, Standing,
-    SystemError, Unable,
+    Answer, Cursor, Event, Frame, Hello, Message, Outcome, PathClass, Reason, Refusal, Role, Route, Routes,
+    Side, Standing, SystemError, Unable, Wants, Window,
 };
 
 on_both! {
+    fn tells_what_is_not_acknowledged_and_how_much_room_there_is<S>() {
+        let mut node = Node::<S>::new();
+        assert_eq!((node.mesh.unacknowledged(&HIGHER), node.mesh.room_to(&HIGHER)), (None, None));
+        let link = node.up(HIGHER);
+        let told = |node: &Node<S>| [node.mesh.unacknowledged(&HIGHER), node.mesh.room_to(&HIGHER)];
+        let windows = |kept, free| {
+            [kept, free].map(|(bytes, messages)| Some(Window { bytes, messages }))
+        };
+        // One largest message of 300 bytes is kept for what is urgent.
+        assert_eq!(told(&node), windows((0, 0), (700, 9)));
+        node.send(HIGHER, &[plain(200), Message { wants: Wants::Report, ..plain(1) }]);
+        assert_eq!(told(&node), windows((201, 2), (499, 7)));
+        node.frame(link, Frame::Marks(marks(at(2, 0), 1)));
+        assert_eq!(told(&node), windows((1, 1), (699, 8)));
+        node.frame(link, Frame::Close(Reason::Left));
+        assert_eq!(told(&node), windows((0, 0), (700, 8)), "a report that waits takes the room of a message");
+        node.tell(Event::Collect { peer: HIGHER });
+        assert_eq!(told(&node), windows((0, 0), (700, 9)));
+    }
+
+    fn tells_whose_a_link_is<S>() {
+        let mut node = Node::<S>::new();
+        let orders = node.tell(Event::Keep { peer: HIGHER, routes: routes(&[8]) });
+        let [Order::Dial(dial, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        let stranger = node.incoming(9);
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        let whose = [*dial, stranger, link].map(|link| node.mesh.whose(link));
+        assert_eq!(whose, [Some(HIGHER), None, Some(LOWER)]);
+        node.tell(Event::Closed { link, error: SystemError::Reset });
+        assert_eq!(node.mesh.whose(link), None, "it is gone");
+    }
+
     fn news_tells_what_holds_to_whoever_comes_late<S>() {
         let mut node = Node::<S>::new();
         let (first, _) = node.accepted(HIGHER, run(1, 1));
         let (second, _) = node.accepted(LOWER, run(1, 1));
         let up = |link| Standing::Up { link, incarnation: run(1, 1) };
         let mut cursor = Cursor::default();
+        assert!(node.mesh.has_news(&cursor));
         let (told, missed) = node.news(&mut cursor);
         assert_eq!(told, [(HIGHER, up(first)), (LOWER, up(second))], "in the order of the changes");
         assert_eq!(missed, 2, "that they were made known before they were up");
@@ -213,11 +247,25 @@ fn what_cannot_be_done_is_said() {
         (Unable::Unknown, "no such peer is known"),
         (Unable::OwnSelf, "that is this node itself"),
         (Unable::Leaving, "the node is leaving"),
+        (Unable::NoRoom, "the window of this peer is full: wait until there is room"),
+        (Unable::TooLarge { limit: 7 }, "the message is larger than 7 bytes: split it or raise the limit"),
     ] {
         assert_eq!(unable.to_string(), words);
         assert_eq!(Answer::Unable(unable).link(), Err(unable));
     }
     assert_eq!(Answer::Done.link(), Err(Unable::Unknown));
+}
+
+#[test]
+fn what_became_of_a_message_is_said() {
+    for (outcome, words) in [
+        (Outcome::Taken, "taken"),
+        (Outcome::Ended(Reason::Left), "not taken before the session ended: the other node left"),
+        (Outcome::TooLarge { limit: 7 }, "not sent: the peer takes 7 bytes at most"),
+        (Outcome::NoRoom, "not sent: the window of this peer was full"),
+    ] {
+        assert_eq!(outcome.to_string(), words);
+    }
 }
 
 #[test]
