@@ -647,3 +647,22 @@ on_both! {
         }
     }
 }
+
+#[test]
+fn r14_no_piece_is_longer_than_16_kib() {
+    const PIECE: u32 = 16 * 1024;
+    let takes = Takes { message: 40_000, record: 65_519, window: Window { bytes: 100_000, messages: 5 } };
+    let Takes { message, record, window } = takes;
+    let limits = mesh_proto::Limits { message, record, window, ..config().limits };
+    let mut node = Node::<mesh_proto::Heap>::with(Config { limits, ..config() });
+    let greeting = Hello { takes, marks: Marks { open: window, ..Marks::default() }, ..hello(run(1, 1)) };
+    let (link, _, _) = node.accept(HIGHER, greeting);
+    node.room(link, 100_000);
+    let pieces = node.send(HIGHER, &[Message::plain(vec![7; 40_000].into())]);
+    let places = sent(&pieces).into_iter().filter_map(|(_, frame)| {
+        let Frame::Data(piece) = frame else { return None };
+        Some((piece.offset, piece.body.len()))
+    });
+    let rest = 40_000 - 2 * PIECE as usize;
+    assert_eq!(places.collect::<Vec<_>>(), [(0, PIECE as usize), (PIECE, PIECE as usize), (2 * PIECE, rest)]);
+}
