@@ -3,7 +3,7 @@
 use alloc::sync::{Arc, Weak};
 use core::future::{Future, pending};
 use core::panic::AssertUnwindSafe;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::panic::catch_unwind;
 use std::thread;
@@ -94,8 +94,10 @@ impl Tasks {
         }
     }
 
-    fn run(&self, link: Link, stream: Async<TcpStream>) {
+    fn run(&self, mut link: Link, stream: Async<TcpStream>) {
         let stream = Arc::new(stream);
+        let at_once = Arc::clone(&stream);
+        link.outgoing.writes_at_once(move |bytes| at_once.get_ref().write(bytes));
         self.spawn(read(link.incoming, Arc::clone(&stream)));
         self.spawn(write(link.outgoing, stream));
     }

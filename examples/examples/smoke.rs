@@ -4,7 +4,8 @@
 //! cargo run --release -p examples --example smoke
 //! ```
 //!
-//! It prints what it measured: the middle of all rounds, and the ratio. `mesh bench` measures more.
+//! It prints what it measured: the middle of all rounds, and the ratio. A runtime's name behind `--` measures that one
+//! alone; `mesh bench` measures more.
 
 use examples::bench::{Lane, Problem, at, ours, raw};
 use examples::runtime::{Engine, Runtime};
@@ -17,9 +18,13 @@ const TRIPS: usize = 2_000;
 const BULKS: [(&str, usize, usize); 2] = [("64 B", 64, 200_000), ("64 KiB", 64 << 10, 256)];
 
 fn main() -> Result<(), Problem> {
-    let one_thread = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    measure("tokio, on one thread", &Lane::on(Engine::Tokio(one_thread)))?;
-    for runtime in Runtime::EACH {
+    let only = std::env::args().nth(1);
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
+    if wanted("tokio") {
+        let one_thread = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        measure("tokio, on one thread", &Lane::on(Engine::Tokio(one_thread)))?;
+    }
+    for runtime in Runtime::EACH.into_iter().filter(|runtime| wanted(runtime.name())) {
         measure(runtime.name(), &Lane::on(runtime.begin()?))?;
     }
     Ok(())
