@@ -6,6 +6,7 @@ use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll};
 use std::io;
+use std::time::Instant;
 
 use atomic_waker::AtomicWaker;
 use mesh_proto::node::{Input, Reader};
@@ -254,7 +255,7 @@ impl Signal {
 
     /// The pen for somebody who sends, if that is the sooner way.
     pub(super) fn lend(&self) -> Option<Box<Pen>> {
-        self.desk.lend(|| self.came.swap(false, Ordering::AcqRel))
+        self.desk.lend(Instant::now(), || self.came.swap(false, Ordering::AcqRel))
     }
 
     /// It comes back. Whatever it leaves to do, the task that writes does.

@@ -37,6 +37,11 @@ pub(super) struct Pen {
 }
 
 impl Pen {
+    /// Lets those who send write with it.
+    pub(super) fn writes_at_once(&mut self, at_once: AtOnce) {
+        self.at_once = Some(at_once);
+    }
+
     /// What is to be written now.
     pub(super) fn bytes(&self) -> &[u8] {
         match self.words.get(self.spoken..) {
@@ -139,11 +144,10 @@ impl Desk {
     }
 
     /// Takes the pen for somebody who sends, if nothing is left to write and it is not one of many messages that follow
-    /// each other: `came` says whether something came since the last was lent.
-    pub(super) fn lend(&self, came: impl FnOnce() -> bool) -> Option<Box<Pen>> {
+    /// each other: `came` says whether something came since it was lent last.
+    pub(super) fn lend(&self, now: Instant, came: impl FnOnce() -> bool) -> Option<Box<Pen>> {
         let mut place = self.place();
         let Place::Lies(pen) = &mut *place else { return None };
-        let now = Instant::now();
         let follows = pen.lent.is_some_and(|lent| now.saturating_duration_since(lent) < ONE_BY_ONE);
         if pen.at_once.is_none() || !pen.bytes().is_empty() || (!came() && follows) {
             return None;
@@ -174,8 +178,36 @@ impl Desk {
     }
 }
 
-impl Pen {
-    pub(super) fn writes_at_once(&mut self, at_once: AtOnce) {
-        self.at_once = Some(at_once);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_lent_for_one_message_and_not_for_the_next_unless_something_came_or_time_went() {
+        let (desk, now) = (Desk::default(), Instant::now());
+        assert!(desk.lend(now, || true).is_none(), "nobody writes yet");
+        let mut pen = desk.open();
+        desk.lay(pen);
+        assert!(desk.lend(now, || true).is_none(), "it cannot write at once");
+        pen = desk.take().expect("it lies there");
+        pen.writes_at_once(Box::new(|bytes| Ok(bytes.len())));
+        assert!(desk.lend(now, || true).is_none(), "somebody has it");
+        desk.lay(pen);
+        let lent = |now, came| desk.lend(now, || came).map(|pen| desk.lay(pen)).is_some();
+        assert!(lent(now, false));
+        assert!(!lent(now, false));
+        assert!(lent(now, true));
+        assert!(lent(now + ONE_BY_ONE, false));
+        desk.clear();
+        assert!(!lent(now + 2 * ONE_BY_ONE, true), "nobody writes any more");
+    }
+
+    #[test]
+    fn a_pen_that_comes_back_too_late_is_gone() {
+        let desk = Desk::default();
+        let pen = desk.open();
+        desk.clear();
+        desk.lay(pen);
+        assert!(desk.take().is_none());
     }
 }
