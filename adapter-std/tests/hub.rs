@@ -1,11 +1,14 @@
 //! The two halves of a link, driven by hand: what is written when, and by whom.
 
+extern crate alloc;
+
+use alloc::sync::Arc;
+use alloc::task::Wake;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io;
-use std::sync::{Arc, Mutex};
-use std::task::Wake;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use adapter_std::handle::{Builder, Driver, Mesh, Messages, Started};

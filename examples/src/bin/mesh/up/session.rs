@@ -459,8 +459,8 @@ impl Session {
         let start = start.strip_prefix("meshnode1").unwrap_or(&start);
         let peers = self.mesh.peers();
         let mut fitting = peers.iter().filter(|view| {
-            let id = view.id.to_text();
-            id.as_str().split_once('1').is_some_and(|(_, key)| key.starts_with(start))
+            let id = view.id.to_string();
+            id.split_once('1').is_some_and(|(_, key)| key.starts_with(start))
         });
         match (fitting.next(), fitting.count()) {
             (Some(view), 0) if !start.is_empty() => Ok(view.id),
