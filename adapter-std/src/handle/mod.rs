@@ -10,7 +10,7 @@ mod messages;
 mod sending;
 mod watching;
 
-pub use asking::{Request, RequestError, Requests, Typed, TypedError, Undecodable};
+pub use asking::{AnswerError, Request, RequestError, Requests, Typed, TypedError, Undecodable};
 pub use builder::{Builder, Driver, StartError, Started};
 pub use contact::{Contact, ContactError};
 pub use happenings::{Happened, Happenings};

@@ -86,10 +86,16 @@ struct Ask {
 }
 
 impl Asks {
+    /// The first question has this number. In no two runs of a node should it be the same: an answer to the earlier one
+    /// may still come.
+    pub(super) fn beginning_at(next: u64) -> Self {
+        Self { next, ..Self::default() }
+    }
+
     /// A number for a question to this peer, which is in this run if that is known.
     pub(crate) fn begin(&mut self, peer: NodeId, run: Option<Incarnation>) -> u64 {
         let number = self.next;
-        self.next += 1;
+        self.next = self.next.wrapping_add(1);
         self.waiting.insert(number, Ask { peer, run, waker: None, answer: None });
         number
     }

@@ -97,7 +97,9 @@ impl Default for Driver {
 impl State {
     pub(super) fn new(node: Node, time: Arc<dyn Time>, serving: Arc<Serving>) -> Self {
         let last = time.now();
-        let (names, rest, told) = (Names::default(), Rest { serving, ..Rest::default() }, Cursor::default());
+        let asks = Asks::beginning_at(node.mesh().incarnation().bits);
+        let rest = Rest { serving, asks, ..Rest::default() };
+        let (names, told) = (Names::default(), Cursor::default());
         Self { node, time, read: None, names, rest, told, last }
     }
 
