@@ -117,10 +117,12 @@ impl Asks {
         }
     }
 
-    /// An answer came. One that nobody waits for, or that somebody else was asked for, means nothing.
+    /// An answer came. One that nobody waits for, or that somebody else was asked for, means nothing; nor does a second.
     pub(super) fn answered(&mut self, from: NodeId, body: &Bytes, wakes: &mut Wakes) {
         let Some((number, answer)) = Answer::read(body) else { return };
-        if let Some(ask) = self.waiting.get_mut(&number).filter(|ask| ask.peer == from) {
+        if let Some(ask) =
+            self.waiting.get_mut(&number).filter(|ask| ask.peer == from && ask.answer.is_none())
+        {
             ask.answer = Some(answer);
             wakes.take(&mut ask.waker);
         }

@@ -140,8 +140,11 @@ fn an_answer_to_an_earlier_run_is_none_to_the_next(pair: Pair) {
     let a = next_run.start(pair.dialer);
     a.keep((b.me(), b.address())).expect("there is room");
     meet(&a, &b);
-    let (late, asked) = ask(&a);
+    let (late, mut asked) = ask(&a);
     within("it is sent", early.answer(&"early")).expect("there is a session");
+    b.try_send(a.me(), "behind it").expect("it is known");
+    assert_eq!(next(&a).body[..], b"behind it"[..]);
+    assert_eq!(already(asked.as_mut()), None, "it was an answer to another question");
     within("it is sent", late.answer(&"late")).expect("there is a session");
     assert_eq!(within("the answer", asked), Ok("late".to_owned()));
 }
