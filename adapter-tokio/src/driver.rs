@@ -52,6 +52,7 @@ impl Driver for Tokio {
     fn drive(self, started: Started) -> io::Result<Mesh> {
         let Started { mesh, hub, listeners, detect_within } = started;
         let runtime = Handle::try_current().map_err(io::Error::other)?;
+        hub.keep_driver(runtime.clone());
         let options = TcpOptions::within(detect_within);
         for listener in listeners {
             let _entered = runtime.enter();
@@ -132,15 +133,12 @@ async fn accept(hub: Hub, listener: TcpListener, options: TcpOptions) {
 /// serial line, [`duplex`](tokio::io::duplex). One end is attached as dialed, the other as accepted. It is encrypted and
 /// watched over as any other link is; when it ends nobody dials it again, and the session goes on over the next one.
 ///
-/// To be called inside a runtime.
+/// Two tasks have the stream: on the runtime that drives the node, or on the one that this is called in where the node is not
+/// driven by tokio. When the link is over they shut the stream, for a second at most, and drop it.
 ///
 /// # Errors
 ///
-/// The node has no place for it. The stream is dropped, and nothing else has changed.
-///
-/// # Panics
-///
-/// Outside a runtime.
+/// Why it is not attached. The stream is dropped, and nothing else has changed.
 pub fn attach(
     mesh: &Mesh,
     stream: impl AsyncRead + AsyncWrite + Send + 'static,
@@ -150,8 +148,11 @@ pub fn attach(
     let link = mesh.hub().attach(side, class)?;
     let (reading, writing) = tokio::io::split(stream);
     run(link, reading, writing);
+    let runtime = mesh.hub().driver().cloned().or_else(|| Handle::try_current().ok());
+    let runtime = runtime.ok_or(Unattached::NoRuntime)?;
     Ok(())
 }
+    let _entered = runtime.enter();
 
 fn run_tcp(link: Link, stream: TcpStream) {
     let (reading, writing) = stream.into_split();
@@ -196,5 +197,18 @@ async fn write(mut outgoing: Outgoing, mut stream: impl AsyncWrite + Unpin) {
     }
     if !matches!(timeout(SHUTTING, stream.shutdown()).await, Ok(Ok(()))) {
         log::trace!("a stream was gone before it was shut");
+        if outgoing.bytes().is_empty() {
+            // What a stream keeps to itself goes out before anybody waits.
+            let flushed = tokio::select! {
+                biased;
+                flushed = stream.flush() => flushed,
+                () = &mut over => break,
+            };
+            if let Err(error) = flushed
+                && !outgoing.wrote(Err(error))
+            {
+                break;
+            }
+        }
     }
 }

@@ -24,11 +24,13 @@ mod state;
 mod wakes;
 
 use alloc::sync::Arc;
+use core::any::Any;
 use core::fmt;
 use core::net::SocketAddr;
 use core::sync::atomic::AtomicUsize;
-use core::task::Waker;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use core::task::{Context, Poll, Waker};
+use std::panic::catch_unwind;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use mesh_proto::node::{Fresh, Input, Node, Reader, Verdict};
@@ -71,6 +73,8 @@ struct Inner {
     admits: Option<Admits>,
 }
 
+    /// What the driver needs later.
+    driver: OnceLock<Box<dyn Any + Send + Sync>>,
 /// How many are there to answer questions.
 #[derive(Debug, Default)]
 pub(crate) struct Serving(pub(crate) AtomicUsize);
@@ -96,6 +100,7 @@ impl Hub {
             admits,
         };
         Self(Arc::new(inner))
+            driver: OnceLock::new(),
     }
 
     /// The node's name.
@@ -162,6 +167,19 @@ impl Hub {
 
     /// A dialed stream is open; `None` if it is not wanted any more.
     fn connected(&self, link: LinkId, local: Option<SocketAddr>, remote: Option<SocketAddr>) -> Option<Link> {
+    /// Keeps what a driver needs when it is to attach a stream: for as long as the hub, and the first that is kept.
+    pub fn keep_driver(&self, driver: impl Any + Send + Sync) {
+        if self.0.driver.set(Box::new(driver)).is_err() {
+            log::debug!("a node is driven once");
+        }
+    }
+
+    /// What a driver of this kind keeps here; nothing if another drives the node.
+    #[must_use]
+    pub fn driver<T: Any>(&self) -> Option<&T> {
+        self.0.driver.get()?.downcast_ref()
+    }
+
         let Some(fresh) = fresh() else {
             self.closed(link, SystemError::Exhausted);
             return None;
@@ -385,6 +403,10 @@ impl Question {
     }
 
     /// It is turned away, and stays away for long.
+    /// Another runtime drives the node, and this one does not run here.
+    NoRuntime,
+    /// The stream cannot be used: what the system said.
+    System(SystemError),
     pub fn turn_away(self) {
         self.answer(Verdict::TurnAway);
     }
@@ -392,6 +414,10 @@ impl Question {
     fn answer(self, verdict: Verdict) {
         let peer = self.peer;
         self.hub.with(|state| state.tell(Input::Answer { peer, verdict }));
+            Self::NoRuntime => f.write_str(
+                "another runtime drives the node, and this one does not run here: attach it as that one does",
+            ),
+            Self::System(error) => write!(f, "the stream cannot be used: {error}"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Nodes on plain threads, and the handle whose calls wait.
 
+mod attaching;
 mod first;
 mod waiting;
 

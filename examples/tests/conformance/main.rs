@@ -20,6 +20,9 @@ mod pairs;
 
 mod asking;
 mod clones;
+#[cfg(unix)]
+mod attaching;
+mod cancelling;
 mod duplicates;
 mod flow;
 mod keeping;

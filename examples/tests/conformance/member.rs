@@ -6,13 +6,20 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::io;
 use std::net::UdpSocket;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use adapter_std::handle::{Builder, Driver, Mesh};
+use adapter_std::handle::{Builder, Driver, Mesh, Question};
+#[cfg(unix)]
+use adapter_std::hub::{Attached, Unattached};
 use adapter_std::platform::beacon::Group;
 use adapter_std::platform::entropy;
 use examples::relay::Relay;
 use examples::runtime::{Engine, Runtime, Setup};
+#[cfg(unix)]
+use mesh_proto::PathClass;
 use mesh_proto::trace::Through;
 use mesh_proto::wire::{Identity, MeshSecret};
 use mesh_proto::{Config, Incarnation};
@@ -96,7 +103,7 @@ impl Member {
     /// Starts on a runtime that others share.
     pub(crate) fn start_on(self, engine: &Arc<Engine>) -> Node {
         let mesh = engine.start(self.clone()).expect("it starts");
-        Node { mesh, member: self, _engine: Arc::clone(engine) }
+        Node { mesh, member: self, engine: Arc::clone(engine) }
     }
 }
 
@@ -140,7 +147,7 @@ pub(crate) struct Node {
     mesh: Mesh,
     member: Member,
     /// Goes when the last of its nodes has ended.
-    _engine: Arc<Engine>,
+    engine: Arc<Engine>,
 }
 
 impl Node {
@@ -176,6 +183,17 @@ impl Drop for Node {
             let me = self.mesh.me();
             for peer in self.mesh.peers() {
                 eprintln!("{me:?}: {}", self.mesh.explain(peer.id).expect("it is known"));
+    /// Attaches a stream.
+    #[cfg(unix)]
+    pub(crate) fn attach(
+        &self,
+        stream: UnixStream,
+        side: Attached,
+        class: PathClass,
+    ) -> Result<(), Unattached> {
+        self.engine.attach(&self.mesh, stream, side, class)
+    }
+
             }
             eprintln!("{me:?}: {:?}, {:#?}", self.mesh.stats(), crate::looking::happened(&self.mesh));
         }
