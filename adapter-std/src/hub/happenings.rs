@@ -54,6 +54,13 @@ pub enum Happening {
         /// Why.
         reason: Reason,
     },
+    /// What was asked whether to let somebody in panicked: it was turned away.
+    AdmitPanicked {
+        /// Who.
+        peer: NodeId,
+        /// What the panic said.
+        message: String,
+    },
     /// The node announced itself.
     Announced(Cause),
     /// The node had not run for a while, or was told that it had moved.

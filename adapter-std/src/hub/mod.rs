@@ -322,9 +322,7 @@ impl Hub {
         drop(state);
         wakes.wake();
         for peer in asked {
-            if let Some(admits) = &self.0.admits {
-                admits(Question { hub: self.clone(), peer });
-            }
+            self.ask(peer);
         }
         if !datagrams.is_empty() {
             self.announce(&datagrams);
@@ -352,6 +350,21 @@ impl Hub {
 
 /// Which end of a stream is attached. One end dialed, and the other accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    /// Asks the application whether to let somebody in. This task may be anybody's: a panic of the application's goes no
+    /// further, and counts as a refusal.
+    fn ask(&self, peer: NodeId) {
+        let Some(admits) = &self.0.admits else { return };
+        let question = Question { hub: self.clone(), peer };
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| admits(question))) else { return };
+        let told = panic.downcast_ref::<String>().map(String::as_str);
+        let message = told.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default().to_owned();
+        log::error!("{peer} is turned away: what was asked about it panicked: {message}");
+        self.with(|state| {
+            state.tell(Input::Answer { peer, verdict: Verdict::TurnAway });
+            state.rest().note(Happening::AdmitPanicked { peer, message });
+        });
+    }
+
 pub enum Attached {
     /// This node opened it, and speaks first.
     Dialed {

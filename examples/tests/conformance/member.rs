@@ -22,7 +22,7 @@ use examples::runtime::{Engine, Runtime, Setup};
 use mesh_proto::PathClass;
 use mesh_proto::trace::Through;
 use mesh_proto::wire::{Identity, MeshSecret};
-use mesh_proto::{Config, Incarnation};
+use mesh_proto::{Config, Incarnation, NodeId};
 
 /// How soon a quick node finds a dead link.
 pub(crate) const QUICK: Duration = Duration::from_millis(800);
@@ -50,6 +50,17 @@ pub(crate) struct Member {
     pub(crate) listens: Option<SocketAddr>,
     pub(crate) group: Option<Group>,
     pub(crate) trace: Option<Trace>,
+    pub(crate) lets_in: LetsIn,
+    /// Where its identity is kept, in place of the one that it is given.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Whom a node lets in.
+#[derive(Clone)]
+pub(crate) enum LetsIn {
+    Everybody,
+    Listed(Vec<NodeId>),
+    Asked(Arc<dyn Fn(Question) + Send + Sync>),
 }
 
 impl Member {
@@ -73,6 +84,8 @@ impl Member {
             listens: Some(LOOPBACK),
             group: None,
             trace: None,
+            lets_in: LetsIn::Everybody,
+            file: None,
         }
     }
 
@@ -122,6 +135,15 @@ impl Setup for Member {
             Some(group) => builder.discover_in(group),
             None => builder.discover_nobody(),
         };
+        let builder = match self.lets_in {
+            LetsIn::Everybody => builder,
+            LetsIn::Listed(ids) => builder.allow(ids),
+            LetsIn::Asked(admits) => builder.admit(move |question| admits(question)),
+        };
+        let builder = match self.file {
+            Some(path) => builder.identity_file(path),
+            None => builder,
+        };
         match self.trace {
             Some(Trace(bytes)) => builder.trace(Through(move |more: &[u8]| {
                 bytes.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(more);
@@ -161,6 +183,17 @@ impl Node {
         &self.member
     }
 
+    /// Attaches a stream.
+    #[cfg(unix)]
+    pub(crate) fn attach(
+        &self,
+        stream: UnixStream,
+        side: Attached,
+        class: PathClass,
+    ) -> Result<(), Unattached> {
+        self.engine.attach(&self.mesh, stream, side, class)
+    }
+
     /// A relay that leads here.
     pub(crate) fn behind_relay(&self) -> Relay {
         let relay = Relay::open().expect("there is room");
@@ -183,17 +216,6 @@ impl Drop for Node {
             let me = self.mesh.me();
             for peer in self.mesh.peers() {
                 eprintln!("{me:?}: {}", self.mesh.explain(peer.id).expect("it is known"));
-    /// Attaches a stream.
-    #[cfg(unix)]
-    pub(crate) fn attach(
-        &self,
-        stream: UnixStream,
-        side: Attached,
-        class: PathClass,
-    ) -> Result<(), Unattached> {
-        self.engine.attach(&self.mesh, stream, side, class)
-    }
-
             }
             eprintln!("{me:?}: {:?}, {:#?}", self.mesh.stats(), crate::looking::happened(&self.mesh));
         }
