@@ -27,6 +27,7 @@ use alloc::sync::Arc;
 use core::any::Any;
 use core::fmt;
 use core::net::SocketAddr;
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::AtomicUsize;
 use core::task::{Context, Poll, Waker};
 use std::panic::catch_unwind;
@@ -43,6 +44,7 @@ pub use jobs::{Dial, Job};
 pub use post::Undelivered;
 pub(crate) use post::Unsent;
 pub(crate) use state::State;
+pub(crate) use wakes::Place;
 
 use crate::platform::beacon::Sources;
 use crate::platform::clock::Time;
@@ -71,10 +73,10 @@ struct Inner {
     surroundings: Mutex<Option<Surroundings>>,
     sources: Mutex<Sources>,
     admits: Option<Admits>,
-}
-
     /// What the driver needs later.
     driver: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
 /// How many are there to answer questions.
 #[derive(Debug, Default)]
 pub(crate) struct Serving(pub(crate) AtomicUsize);
@@ -98,9 +100,9 @@ impl Hub {
             surroundings: Mutex::default(),
             sources: Mutex::default(),
             admits,
+            driver: OnceLock::new(),
         };
         Self(Arc::new(inner))
-            driver: OnceLock::new(),
     }
 
     /// The node's name.
@@ -165,8 +167,6 @@ impl Hub {
         })
     }
 
-    /// A dialed stream is open; `None` if it is not wanted any more.
-    fn connected(&self, link: LinkId, local: Option<SocketAddr>, remote: Option<SocketAddr>) -> Option<Link> {
     /// Keeps what a driver needs when it is to attach a stream: for as long as the hub, and the first that is kept.
     pub fn keep_driver(&self, driver: impl Any + Send + Sync) {
         if self.0.driver.set(Box::new(driver)).is_err() {
@@ -180,6 +180,8 @@ impl Hub {
         self.0.driver.get()?.downcast_ref()
     }
 
+    /// A dialed stream is open; `None` if it is not wanted any more.
+    fn connected(&self, link: LinkId, local: Option<SocketAddr>, remote: Option<SocketAddr>) -> Option<Link> {
         let Some(fresh) = fresh() else {
             self.closed(link, SystemError::Exhausted);
             return None;
@@ -227,13 +229,23 @@ impl Hub {
     }
 
     /// The next message; `None` once no more will come.
-    pub(crate) fn poll_take(&self, context: &core::task::Context<'_>) -> core::task::Poll<Option<Received>> {
-        self.0.inbox.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
+    pub(crate) fn poll_take(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+        self.0.inbox.poll(place, context).map(|taking| taking.map(|taking| self.taken(taking)))
+    }
+
+    /// Somebody waits for messages no more.
+    pub(crate) fn leave_take(&self, place: &mut Place) {
+        self.0.inbox.leave(place);
     }
 
     /// The next question; `None` once no more will come.
-    pub(crate) fn poll_asked(&self, context: &core::task::Context<'_>) -> core::task::Poll<Option<Received>> {
-        self.0.asked.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
+    pub(crate) fn poll_asked(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+        self.0.asked.poll(place, context).map(|taking| taking.map(|taking| self.taken(taking)))
+    }
+
+    /// Somebody waits for questions no more.
+    pub(crate) fn leave_asked(&self, place: &mut Place) {
+        self.0.asked.leave(place);
     }
 
     /// How many are there to answer questions.
@@ -254,16 +266,16 @@ impl Hub {
         taking.received
     }
 
-    /// Sends a message, or says why not; with a waker it is noted who waits for room.
+    /// Sends a message, or says why not; with a place and a waker it is noted who waits for room.
     pub(crate) fn post(
         &self,
         peer: NodeId,
         message: mesh_proto::Message<'static>,
-        waker: Option<&Waker>,
+        waits: Option<(&mut Place, &Waker)>,
     ) -> Result<(), Unsent> {
         match self.0.outbox.put(&peer, message) {
             Put::Unknown(message) => self.with(|state| {
-                let sent = state.send(peer, message, waker);
+                let sent = state.send(peer, message, waits);
                 state.know_room(peer, &self.0.outbox);
                 sent
             }),
@@ -272,6 +284,14 @@ impl Hub {
                 Ok(())
             }
         }
+    }
+
+    /// Sends a word that somebody at the other end waits for, now or once there is room.
+    pub(crate) fn owe(&self, peer: NodeId, message: mesh_proto::Message<'static>) {
+        self.with(|state| {
+            state.owe(state.now(), peer, message);
+            state.know_room(peer, &self.0.outbox);
+        });
     }
 
     /// Sees to it that what waits is told.
@@ -330,9 +350,25 @@ impl Hub {
         done
     }
 
+    /// Asks the application whether to let somebody in. This task may be anybody's: a panic of the application's goes no
+    /// further, and counts as a refusal.
+    fn ask(&self, peer: NodeId) {
+        let Some(admits) = &self.0.admits else { return };
+        let question = Question { hub: self.clone(), peer };
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| admits(question))) else { return };
+        let told = panic.downcast_ref::<String>().map(String::as_str);
+        let message = told.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default().to_owned();
+        log::error!("{peer} is turned away: what was asked about it panicked: {message}");
+        self.with(|state| {
+            state.tell(Input::Answer { peer, verdict: Verdict::TurnAway });
+            state.rest().note(Happening::AdmitPanicked { peer, message });
+        });
+    }
+
     /// Ends everything: links, jobs, and whoever waits.
     pub(crate) fn end(&self) {
         self.with(State::end);
+        self.0.outbox.ask_about_all();
         let mut wakes = wakes::Wakes::default();
         self.0.inbox.end(&mut wakes);
         self.0.asked.end(&mut wakes);
@@ -350,21 +386,6 @@ impl Hub {
 
 /// Which end of a stream is attached. One end dialed, and the other accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    /// Asks the application whether to let somebody in. This task may be anybody's: a panic of the application's goes no
-    /// further, and counts as a refusal.
-    fn ask(&self, peer: NodeId) {
-        let Some(admits) = &self.0.admits else { return };
-        let question = Question { hub: self.clone(), peer };
-        let Err(panic) = catch_unwind(AssertUnwindSafe(|| admits(question))) else { return };
-        let told = panic.downcast_ref::<String>().map(String::as_str);
-        let message = told.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default().to_owned();
-        log::error!("{peer} is turned away: what was asked about it panicked: {message}");
-        self.with(|state| {
-            state.tell(Input::Answer { peer, verdict: Verdict::TurnAway });
-            state.rest().note(Happening::AdmitPanicked { peer, message });
-        });
-    }
-
 pub enum Attached {
     /// This node opened it, and speaks first.
     Dialed {
@@ -382,6 +403,10 @@ pub enum Unattached {
     Unable(Unable),
     /// The system has no entropy to give for its handshake.
     NoEntropy,
+    /// Another runtime drives the node, and this one does not run here.
+    NoRuntime,
+    /// The stream cannot be used: what the system said.
+    System(SystemError),
 }
 
 impl fmt::Display for Unattached {
@@ -389,6 +414,10 @@ impl fmt::Display for Unattached {
         match self {
             Self::Unable(why) => why.fmt(f),
             Self::NoEntropy => f.write_str("the system has no entropy to give"),
+            Self::NoRuntime => f.write_str(
+                "another runtime drives the node, and this one does not run here: attach it as that one does",
+            ),
+            Self::System(error) => write!(f, "the stream cannot be used: {error}"),
         }
     }
 }
@@ -416,10 +445,6 @@ impl Question {
     }
 
     /// It is turned away, and stays away for long.
-    /// Another runtime drives the node, and this one does not run here.
-    NoRuntime,
-    /// The stream cannot be used: what the system said.
-    System(SystemError),
     pub fn turn_away(self) {
         self.answer(Verdict::TurnAway);
     }
@@ -427,10 +452,6 @@ impl Question {
     fn answer(self, verdict: Verdict) {
         let peer = self.peer;
         self.hub.with(|state| state.tell(Input::Answer { peer, verdict }));
-            Self::NoRuntime => f.write_str(
-                "another runtime drives the node, and this one does not run here: attach it as that one does",
-            ),
-            Self::System(error) => write!(f, "the stream cannot be used: {error}"),
     }
 }
 
