@@ -123,7 +123,10 @@ async fn accept(hub: Hub, listener: TcpListener, options: TcpOptions) {
             }
             Err(error) => match accepting.failed(&error) {
                 AcceptFailure::Nothing | AcceptFailure::One => {}
-                AcceptFailure::Pause(pause) => sleep(pause).await,
+                AcceptFailure::Pause(pause) => tokio::select! {
+                    () = sleep(pause) => {}
+                    () = &mut ended => return,
+                },
             },
         }
     }
@@ -145,14 +148,14 @@ pub fn attach(
     side: Attached,
     class: PathClass,
 ) -> Result<(), Unattached> {
-    let link = mesh.hub().attach(side, class)?;
-    let (reading, writing) = tokio::io::split(stream);
-    run(link, reading, writing);
     let runtime = mesh.hub().driver().cloned().or_else(|| Handle::try_current().ok());
     let runtime = runtime.ok_or(Unattached::NoRuntime)?;
+    let link = mesh.hub().attach(side, class)?;
+    let (reading, writing) = tokio::io::split(stream);
+    let _entered = runtime.enter();
+    run(link, reading, writing);
     Ok(())
 }
-    let _entered = runtime.enter();
 
 fn run_tcp(link: Link, stream: TcpStream) {
     let (reading, writing) = stream.into_split();
@@ -194,9 +197,6 @@ async fn write(mut outgoing: Outgoing, mut stream: impl AsyncWrite + Unpin) {
         if !outgoing.wrote(written) {
             break;
         }
-    }
-    if !matches!(timeout(SHUTTING, stream.shutdown()).await, Ok(Ok(()))) {
-        log::trace!("a stream was gone before it was shut");
         if outgoing.bytes().is_empty() {
             // What a stream keeps to itself goes out before anybody waits.
             let flushed = tokio::select! {
@@ -210,5 +210,8 @@ async fn write(mut outgoing: Outgoing, mut stream: impl AsyncWrite + Unpin) {
                 break;
             }
         }
+    }
+    if !matches!(timeout(SHUTTING, stream.shutdown()).await, Ok(Ok(()))) {
+        log::trace!("a stream was gone before it was shut");
     }
 }
