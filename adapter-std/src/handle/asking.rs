@@ -14,10 +14,11 @@ use mesh_proto::{NodeId, Outcome, Reason, Standing};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::sending::Sending;
+use super::sending::Posting;
+use super::waiting::{Waits, next};
 use super::{Mesh, Message, Messages, Receipt, SendError};
 use crate::hub::asks::{ANSWER, ASK, Answer, NUMBER, number};
-use crate::hub::{Received, Serving};
+use crate::hub::{Place, Received, Serving};
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl Mesh {
     #[must_use]
     pub fn requests(&self) -> Requests {
         self.hub().serving().0.fetch_add(1, Ordering::AcqRel);
-        Requests { mesh: self.clone(), serving: Arc::clone(self.hub().serving()) }
+        Requests { mesh: self.clone(), serving: Arc::clone(self.hub().serving()), place: Place::NONE }
     }
 
     /// Messages of one type, both ways.
@@ -143,7 +144,8 @@ impl Asked<'_> {
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        self.mesh.hub().with(|state| state.asks().drop_ask(self.number));
+        let gone = self.mesh.hub().with(|state| state.asks().drop_ask(self.number));
+        drop(gone);
     }
 }
 
@@ -152,30 +154,42 @@ impl Drop for Asked<'_> {
 pub struct Requests {
     mesh: Mesh,
     serving: Arc<Serving>,
+    place: Place,
 }
 
 impl Requests {
     /// The next question; `None` once the node has ended. Dropping the wait loses nothing.
     pub async fn next(&mut self) -> Option<Request> {
-        core::future::poll_fn(|context| self.poll_request(context)).await
+        next(self).await
+    }
+}
+
+impl Waits for Requests {
+    type Comes = Option<Request>;
+
+    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Request>> {
+        let received = core::task::ready!(self.mesh.hub().poll_asked(&mut self.place, context));
+        Poll::Ready(received.map(|received| Request { mesh: self.mesh.clone(), received, answered: false }))
     }
 
-    fn poll_request(&self, context: &Context<'_>) -> Poll<Option<Request>> {
-        let received = core::task::ready!(self.mesh.hub().poll_asked(context));
-        Poll::Ready(received.map(|received| Request { mesh: self.mesh.clone(), received, answered: false }))
+    fn give_up(&mut self) {
+        if self.place.is_taken() {
+            self.mesh.hub().leave_asked(&mut self.place);
+        }
     }
 }
 
 impl Stream for Requests {
     type Item = Request;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Request>> {
-        self.poll_request(context)
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Request>> {
+        Waits::poll_next(&mut *self, context)
     }
 }
 
 impl Drop for Requests {
     fn drop(&mut self) {
+        self.give_up();
         self.serving.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -208,7 +222,7 @@ impl Request {
         })
     }
 
-    /// Answers; waits while the window of the asking end is full. Dropped while it waits, it declines as far as there is room.
+    /// Answers; waits while the window of the asking end is full. Dropped while it waits, it declines.
     ///
     /// # Errors
     ///
@@ -221,9 +235,8 @@ impl Request {
         let answer = postcard::to_extend(answer, Vec::new())
             .map_or(Answer::Declined, |body| Answer::Given(body.into()));
         let Some(message) = self.message(&answer) else { return Ok(()) };
-        let mut sending = Sending::new(self.received.from, message.posted());
-        let sent = core::future::poll_fn(|context| sending.poll(self.mesh.hub(), context)).await;
-        sent.map_err(AnswerError::Unsent)?;
+        let posting = Posting::new(self.mesh.hub(), self.received.from, message.posted());
+        posting.await.map_err(AnswerError::Unsent)?;
         self.answered = true;
         Ok(())
     }
@@ -244,9 +257,8 @@ impl Request {
         if !core::mem::replace(&mut self.answered, true)
             && self.goes_on()
             && let Some(message) = self.message(answer)
-            && let Err(error) = self.mesh.hub().post(self.received.from, message.posted(), None)
         {
-            log::debug!("a question is not declined: {}", error.why);
+            self.mesh.hub().owe(self.received.from, message.posted());
         }
     }
 }
@@ -308,7 +320,7 @@ impl<T: DeserializeOwned> Stream for Typed<T> {
     type Item = Result<(NodeId, T), Undecodable>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.messages).poll_next(context).map(|received| received.map(read))
+        Stream::poll_next(Pin::new(&mut self.messages), context).map(|received| received.map(read))
     }
 }
 

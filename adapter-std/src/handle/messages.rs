@@ -6,25 +6,27 @@ use core::task::{Context, Poll};
 use futures_core::Stream;
 
 use super::Mesh;
-use crate::hub::Received;
+use super::waiting::{Waits, next};
+use crate::hub::{Place, Received};
 
 /// The messages that come to a node, each once; the end once the node has ended. Several of these share them: each message
 /// goes to one. What is not taken slows its sender down, and nothing is lost.
 ///
 /// A message counts as taken when it is returned. Dropping a wait loses nothing.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Messages {
     mesh: Mesh,
+    place: Place,
 }
 
 impl Messages {
     pub(super) const fn new(mesh: Mesh) -> Self {
-        Self { mesh }
+        Self { mesh, place: Place::NONE }
     }
 
-    /// The next message; `None` once the node has ended.
+    /// The next message; `None` once the node has ended. Dropping the wait loses nothing.
     pub async fn next(&mut self) -> Option<Received> {
-        core::future::poll_fn(|context| self.mesh.hub().poll_take(context)).await
+        next(self).await
     }
 
     /// The next message, if one has come already.
@@ -33,10 +35,36 @@ impl Messages {
     }
 }
 
+impl Waits for Messages {
+    type Comes = Option<Received>;
+
+    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Received>> {
+        self.mesh.hub().poll_take(&mut self.place, context)
+    }
+
+    fn give_up(&mut self) {
+        if self.place.is_taken() {
+            self.mesh.hub().leave_take(&mut self.place);
+        }
+    }
+}
+
+impl Clone for Messages {
+    fn clone(&self) -> Self {
+        Self::new(self.mesh.clone())
+    }
+}
+
+impl Drop for Messages {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
 impl Stream for Messages {
     type Item = Received;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Received>> {
-        self.mesh.hub().poll_take(context)
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Received>> {
+        Waits::poll_next(&mut *self, context)
     }
 }

@@ -8,6 +8,7 @@ mod leaving;
 mod mesh;
 mod messages;
 mod sending;
+mod waiting;
 mod watching;
 
 pub use asking::{AnswerError, Request, RequestError, Requests, Typed, TypedError, Undecodable};

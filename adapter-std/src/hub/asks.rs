@@ -76,8 +76,9 @@ pub(crate) struct Asks {
     over: bool,
 }
 
+/// A question that waits.
 #[derive(Debug)]
-struct Ask {
+pub(crate) struct Ask {
     peer: NodeId,
     /// The run that was asked, once it is known.
     run: Option<Incarnation>,
@@ -100,9 +101,9 @@ impl Asks {
         number
     }
 
-    /// Nobody waits for the answer any more.
-    pub(crate) fn drop_ask(&mut self, number: u64) {
-        self.waiting.remove(&number);
+    /// Nobody waits for the answer any more. What is given back is to be dropped where nothing is locked.
+    pub(crate) fn drop_ask(&mut self, number: u64) -> Option<Ask> {
+        self.waiting.remove(&number)
     }
 
     pub(super) fn poll(&mut self, number: u64, context: &Context<'_>, wakes: &mut Wakes) -> Poll<Answer> {

@@ -25,11 +25,14 @@ mod state;
 mod wakes;
 
 use alloc::sync::Arc;
+use core::any::Any;
 use core::fmt;
 use core::net::SocketAddr;
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::panic::catch_unwind;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use mesh_proto::node::{Fresh, Input, Node, Reader, Verdict};
@@ -42,6 +45,7 @@ pub use jobs::{Dial, Job};
 pub use post::Undelivered;
 pub(crate) use post::Unsent;
 pub(crate) use state::State;
+pub(crate) use wakes::Place;
 
 use crate::platform::beacon::Sources;
 use crate::platform::clock::Time;
@@ -74,6 +78,8 @@ struct Inner {
     surroundings: Mutex<Option<Surroundings>>,
     sources: Mutex<Sources>,
     admits: Option<Admits>,
+    /// What the driver needs later.
+    driver: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 /// How many are there to answer questions.
@@ -100,6 +106,7 @@ impl Hub {
             surroundings: Mutex::default(),
             sources: Mutex::default(),
             admits,
+            driver: OnceLock::new(),
         };
         Self(Arc::new(inner))
     }
@@ -166,6 +173,19 @@ impl Hub {
         })
     }
 
+    /// Keeps what a driver needs when it is to attach a stream: for as long as the hub, and the first that is kept.
+    pub fn keep_driver(&self, driver: impl Any + Send + Sync) {
+        if self.0.driver.set(Box::new(driver)).is_err() {
+            log::debug!("a node is driven once");
+        }
+    }
+
+    /// What a driver of this kind keeps here; nothing if another drives the node.
+    #[must_use]
+    pub fn driver<T: Any>(&self) -> Option<&T> {
+        self.0.driver.get()?.downcast_ref()
+    }
+
     /// A dialed stream is open; `None` if it is not wanted any more.
     fn connected(&self, link: LinkId, local: Option<SocketAddr>, remote: Option<SocketAddr>) -> Option<Link> {
         let Some(fresh) = fresh() else {
@@ -218,17 +238,27 @@ impl Hub {
     }
 
     /// The next message; `None` once no more will come.
-    pub(crate) fn poll_take(&self, context: &Context<'_>) -> Poll<Option<Received>> {
-        self.poll_inbox(&self.0.inbox, context)
+    pub(crate) fn poll_take(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+        self.poll_inbox(&self.0.inbox, place, context)
+    }
+
+    /// Somebody waits for messages no more.
+    pub(crate) fn leave_take(&self, place: &mut Place) {
+        self.0.inbox.leave(place);
     }
 
     /// The next question; `None` once no more will come.
-    pub(crate) fn poll_asked(&self, context: &Context<'_>) -> Poll<Option<Received>> {
-        self.poll_inbox(&self.0.asked, context)
+    pub(crate) fn poll_asked(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+        self.poll_inbox(&self.0.asked, place, context)
     }
 
-    fn poll_inbox(&self, inbox: &Inbox, context: &Context<'_>) -> Poll<Option<Received>> {
-        let taking = inbox.poll(context);
+    /// Somebody waits for questions no more.
+    pub(crate) fn leave_asked(&self, place: &mut Place) {
+        self.0.asked.leave(place);
+    }
+
+    fn poll_inbox(&self, inbox: &Inbox, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+        let taking = inbox.poll(place, context);
         if taking.is_pending() {
             self.tell_taken(inbox);
         }
@@ -255,16 +285,16 @@ impl Hub {
         }
     }
 
-    /// Sends a message, or says why not; with a waker it is noted who waits for room.
+    /// Sends a message, or says why not; with a place and a waker it is noted who waits for room.
     pub(crate) fn post(
         &self,
         peer: NodeId,
         message: mesh_proto::Message<'static>,
-        waker: Option<&Waker>,
+        waits: Option<(&mut Place, &Waker)>,
     ) -> Result<(), Unsent> {
         match self.0.outbox.put(&peer, message) {
             Put::Unknown(message) => self.with(|state| {
-                let sent = state.send(peer, message, waker);
+                let sent = state.send(peer, message, waits);
                 state.know_room(peer, &self.0.outbox);
                 sent
             }),
@@ -273,6 +303,15 @@ impl Hub {
                 Ok(())
             }
         }
+    }
+
+    /// Sends a word that somebody at the other end waits for, now or once there is room.
+    pub(crate) fn owe(&self, peer: NodeId, message: mesh_proto::Message<'static>) {
+        self.with(|state| {
+            let now = state.now();
+            state.owe(now, peer, message);
+            state.know_room(peer, &self.0.outbox);
+        });
     }
 
     /// Sees to it that what waits is told: at once if nobody writes to that peer, so that nobody has to be woken for it.
@@ -347,9 +386,7 @@ impl Hub {
         drop(state);
         wakes.wake();
         for peer in asked {
-            if let Some(admits) = &self.0.admits {
-                admits(Question { hub: self.clone(), peer });
-            }
+            self.ask(peer);
         }
         if !datagrams.is_empty() {
             self.announce(&datagrams);
@@ -357,9 +394,25 @@ impl Hub {
         done
     }
 
+    /// Asks the application whether to let somebody in. This task may be anybody's: a panic of the application's goes no
+    /// further, and counts as a refusal.
+    fn ask(&self, peer: NodeId) {
+        let Some(admits) = &self.0.admits else { return };
+        let question = Question { hub: self.clone(), peer };
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| admits(question))) else { return };
+        let told = panic.downcast_ref::<String>().map(String::as_str);
+        let message = told.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default().to_owned();
+        log::error!("{peer} is turned away: what was asked about it panicked: {message}");
+        self.with(|state| {
+            state.tell(Input::Answer { peer, verdict: Verdict::TurnAway });
+            state.rest().note(Happening::AdmitPanicked { peer, message });
+        });
+    }
+
     /// Ends everything: links, jobs, and whoever waits.
     pub(crate) fn end(&self) {
         self.with(State::end);
+        self.0.outbox.ask_about_all();
         let mut wakes = wakes::Wakes::default();
         self.0.inbox.end(&mut wakes);
         self.0.asked.end(&mut wakes);
@@ -394,6 +447,10 @@ pub enum Unattached {
     Unable(Unable),
     /// The system has no entropy to give for its handshake.
     NoEntropy,
+    /// Another runtime drives the node, and this one does not run here.
+    NoRuntime,
+    /// The stream cannot be used: what the system said.
+    System(SystemError),
 }
 
 impl fmt::Display for Unattached {
@@ -401,6 +458,10 @@ impl fmt::Display for Unattached {
         match self {
             Self::Unable(why) => why.fmt(f),
             Self::NoEntropy => f.write_str("the system has no entropy to give"),
+            Self::NoRuntime => f.write_str(
+                "another runtime drives the node, and this one does not run here: attach it as that one does",
+            ),
+            Self::System(error) => write!(f, "the stream cannot be used: {error}"),
         }
     }
 }

@@ -22,7 +22,7 @@ use super::naming::Names;
 use super::neighbourhood::Datagram;
 use super::outbox::Outbox;
 use super::post::{Post, Unsent};
-use super::wakes::{Wakes, waits};
+use super::wakes::{Place, Waiters, Wakes};
 use super::{Serving, sooner};
 use crate::platform::clock::Time;
 
@@ -64,7 +64,7 @@ pub(super) struct Rest {
     /// Whether somebody may hear what the node announces.
     pub(super) announces: bool,
     driver: Driver,
-    watchers: Vec<Waker>,
+    watchers: Waiters,
     /// Peers to which it is not known any more how much can be sent.
     uncertain: Vec<NodeId>,
     /// Whoever does something as long as the node lives.
@@ -138,7 +138,7 @@ impl State {
         }
         while let Some((peer, number)) = self.rest.unserved.pop() {
             let message = Message::plain(asks::Answer::Nobody.body(number).into()).of_kind(ANSWER);
-            self.turn(now, Input::Send { peer, messages: (&message).into() });
+            self.owe(now, peer, message);
         }
         while let Some((peer, messages)) = self.rest.post.retried() {
             let answer = self.turn(now, Input::Send { peer, messages: messages.as_slice().into() });
@@ -250,12 +250,12 @@ impl State {
         }
     }
 
-    /// Sends a message, or says why not; with a waker it is noted who waits for room.
+    /// Sends a message, or says why not; with a place and a waker it is noted who waits for room.
     pub(super) fn send(
         &mut self,
         peer: NodeId,
         message: Message<'static>,
-        waker: Option<&Waker>,
+        waits: Option<(&mut Place, &Waker)>,
     ) -> Result<(), Unsent> {
         let why = if self.rest.post.has_unsent(&peer) {
             Unable::NoRoom
@@ -265,8 +265,8 @@ impl State {
                 Answer::Sent { stopped: None, .. } | Answer::Done | Answer::Link(_) => return Ok(()),
             }
         };
-        if let (Unable::NoRoom, Some(waker)) = (why, waker) {
-            self.rest.post.waits_for_room(peer, waker);
+        if let (Unable::NoRoom, Some((place, waker))) = (why, waits) {
+            self.rest.post.waits_for_room(peer, place, waker, &mut self.rest.wakes);
         }
         Err(Unsent { message, why })
     }
@@ -281,6 +281,23 @@ impl State {
         self.rest.post.answered(peer, messages, answer, &mut self.rest.wakes);
     }
 
+    /// Sends a word that nobody waits for and somebody at the other end does. Where there is no room it is kept until there
+    /// is; of such words no more are kept than the window has messages.
+    pub(super) fn owe(&mut self, now: Now, peer: NodeId, message: Message<'static>) {
+        let full = Answer::Sent { queued: 0, stopped: Some(Unable::NoRoom) };
+        let answer = if self.rest.post.has_unsent(&peer) {
+            full
+        } else {
+            self.turn(now, Input::Send { peer, messages: (&message).into() })
+        };
+        let most = self.node.mesh().config().limits.window.messages;
+        if answer == full && self.rest.post.unsent(&peer) >= most as usize {
+            log::debug!("a question of {peer} stays without an answer: there is no room for one");
+            return;
+        }
+        self.rest.post.answered(peer, vec![message], answer, &mut self.rest.wakes);
+    }
+
     /// What can be sent to a peer without asking again.
     pub(super) fn know_room(&self, peer: NodeId, outbox: &Outbox) {
         let mesh = self.node.mesh();
@@ -290,7 +307,7 @@ impl State {
         });
         let writer = link.and_then(|link| Some((self.rest.links.signal(link)?, link)));
         match (writer, mesh.room_to(&peer)) {
-            (Some((writer, link)), Some(room)) if !self.rest.post.has_unsent(&peer) => {
+            (Some((writer, link)), Some(room)) if !self.rest.over && !self.rest.post.has_unsent(&peer) => {
                 outbox.fits(peer, room, writer, link);
             }
             (Some(_) | None, _) => outbox.ask_about(&peer),
@@ -315,13 +332,18 @@ impl State {
     }
 
     /// Whoever waits for a happening.
-    pub(crate) fn watch_log(&mut self, waker: &Waker) {
-        self.rest.log.waits(waker);
+    pub(crate) fn watch_log(&mut self, place: &mut Place, waker: &Waker) {
+        self.rest.log.waits(place, waker, &mut self.rest.wakes);
+    }
+
+    /// Somebody waits for happenings no more. What is given back is to be dropped where nothing is locked.
+    pub(crate) fn leave_log(&mut self, place: &mut Place) -> Option<Waker> {
+        self.rest.log.leaves(place)
     }
 
     /// Somebody waits, until then at most, for the node to be done: it looks after every turn, and at the end.
-    pub(crate) fn leave_by(&mut self, by: Wait, waker: &Waker) {
-        self.rest.post.waits_for_the_end(waker, &mut self.rest.wakes);
+    pub(crate) fn leave_by(&mut self, by: Wait, place: &mut Place, waker: &Waker) {
+        self.rest.post.waits_for_the_end(place, waker, &mut self.rest.wakes);
         self.due_by(by);
     }
 
@@ -349,15 +371,25 @@ impl State {
     }
 
     /// Waits for news: ready when there are some for this reader, `false` when none will come.
-    pub(crate) fn poll_news(&mut self, cursor: &Cursor, context: &Context<'_>) -> Poll<bool> {
+    pub(crate) fn poll_news(
+        &mut self,
+        cursor: &Cursor,
+        place: &mut Place,
+        context: &Context<'_>,
+    ) -> Poll<bool> {
         if self.node.mesh().has_news(cursor) {
             Poll::Ready(true)
         } else if self.rest.over {
             Poll::Ready(false)
         } else {
-            waits(&mut self.rest.watchers, context.waker());
+            self.rest.wakes.seat(&mut self.rest.watchers, place, context.waker());
             Poll::Pending
         }
+    }
+
+    /// Somebody waits for news no more. What is given back is to be dropped where nothing is locked.
+    pub(crate) fn leave_news(&mut self, place: &mut Place) -> Option<Waker> {
+        self.rest.watchers.leave(place)
     }
 
     /// Comes when the node has ended.
@@ -366,6 +398,8 @@ impl State {
         if self.rest.over {
             signal.end();
         }
+        // Whoever waited and does not any more is not told.
+        self.rest.enders.retain(|signal| Arc::strong_count(signal) > 1);
         self.rest.enders.push(Arc::clone(&signal));
         signal.over()
     }

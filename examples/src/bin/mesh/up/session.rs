@@ -269,8 +269,8 @@ impl Session {
             Happening::NameFailed { name, error } => {
                 self.complain(format_args!("the name {name} was not found, and is looked up again: {error}"));
             }
-            // Those that later versions have are told by later versions of this.
-            _ => {}
+            // It asks nobody whom to let in, and what later versions have is told by later versions of this.
+            Happening::AdmitPanicked { .. } | _ => {}
         }
     }
 
