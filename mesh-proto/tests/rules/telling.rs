@@ -109,7 +109,7 @@ on_both! {
         node.tell(Event::Tick);
         assert_eq!(
             node.mesh.explain(&HIGHER).expect("known").to_string(),
-            "08080808 is up: link #2 carries the session; of links that are alike it is the one that the lower id dialed. \
+            "pqyqszqg is up: link #2 carries the session; of links that are alike it is the one that the lower id dialed. \
              This node decides which link stays.\n\
              Link #2 (dialed, 10.0.0.8:7000) carries the session, last heard 500ms ago.\n\
              Link #1 (accepted) ended 3s ago: a better link took over.\n\
@@ -124,19 +124,19 @@ on_both! {
         let text = |node: &Node<S>| node.mesh.explain(&LOWER).expect("known").to_string();
         assert_eq!(
             text(&node),
-            "01010101 is down: no link was tried yet. The other node decides which link stays.\n\
+            "qyqszqgp is down: no link was tried yet. The other node decides which link stays.\n\
              It cannot be dialed: nobody has said where it is."
         );
         let orders = node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) });
         let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
         assert!(text(&node).ends_with("Link #1 (dialed, 10.0.0.1:7000) is not open yet.\nA dial is under way."));
         node.tell(Event::Closed { link: *link, error: SystemError::Refused });
-        assert!(text(&node).starts_with("01010101 is down: the system said: nobody listens there."), "{}", text(&node));
+        assert!(text(&node).starts_with("qyqszqgp is down: the system said: nobody listens there."), "{}", text(&node));
         assert!(text(&node).ends_with("The next dial is due in 250ms, after 1 that failed."), "{}", text(&node));
         let (link, _) = node.accepted(LOWER, run(1, 1));
         node.tell(Event::Closed { link, error: SystemError::Ended });
         assert!(
-            text(&node).starts_with("01010101 is away: the system said: the other end finished the stream. The session waits"),
+            text(&node).starts_with("qyqszqgp is away: the system said: the other end finished the stream. The session waits"),
             "{}",
             text(&node)
         );
@@ -270,8 +270,8 @@ fn what_became_of_a_message_is_said() {
 
 #[test]
 fn names_have_a_short_and_a_long_form() {
-    assert_eq!(format!("{ME:?}"), "05050505");
-    assert_eq!(ME.to_string(), "05".repeat(32));
+    assert_eq!(format!("{ME:?}"), "q5zs2pg9");
+    assert_eq!(ME.to_string(), "meshnode1q5zs2pg9q5zs2pg9q5zs2pg9q5zs2pg9q5zs2pg9q5zs2pg9q5zszgwyaf");
     assert_eq!(ME.as_bytes(), &[5; 32]);
     let mut node = Node::<mesh_proto::Heap>::new();
     let link = node.incoming(1);
