@@ -6,7 +6,7 @@ use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::panic::catch_unwind;
 use std::thread;
@@ -102,8 +102,10 @@ impl Tasks {
         }
     }
 
-    fn run_tcp(&self, link: Link, stream: Async<TcpStream>) {
+    fn run_tcp(&self, mut link: Link, stream: Async<TcpStream>) {
         let stream = Arc::new(stream);
+        let at_once = Arc::clone(&stream);
+        link.outgoing.writes_at_once(move |bytes| at_once.get_ref().write(bytes));
         self.run(link, Half(Arc::clone(&stream)), Half(stream));
     }
 

@@ -2,6 +2,8 @@
 
 use alloc::sync::Arc;
 use core::future::pending;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io;
 use std::time::Instant;
@@ -13,6 +15,7 @@ use adapter_std::platform::listen::{AcceptFailure, Accepting};
 use adapter_std::platform::options::TcpOptions;
 use mesh_proto::PathClass;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, sleep_until, timeout};
@@ -157,9 +160,38 @@ pub fn attach(
     Ok(())
 }
 
-fn run_tcp(link: Link, stream: TcpStream) {
+fn run_tcp(mut link: Link, stream: TcpStream) {
     let (reading, writing) = stream.into_split();
-    run(link, reading, writing);
+    let writing = Arc::new(writing);
+    let at_once = Arc::clone(&writing);
+    link.outgoing.writes_at_once(move |bytes| at_once.try_write(bytes));
+    run(link, reading, Shared(writing));
+}
+
+/// The half of a stream that is written to, by the link's task and by those who send.
+struct Shared(Arc<OwnedWriteHalf>);
+
+impl AsyncWrite for Shared {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let stream: &TcpStream = self.0.as_ref().as_ref();
+        loop {
+            match stream.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(stream.poll_write_ready(context))?;
+                }
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// It is shut when it is dropped.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 fn run(

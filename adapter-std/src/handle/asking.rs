@@ -226,13 +226,17 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// Why the answer cannot be sent. The question is declined.
-    pub async fn answer<A: Serialize>(mut self, answer: &A) -> Result<(), SendError> {
+    /// Why the answer cannot be sent. The question is declined, unless its session has ended: nobody waits then.
+    pub async fn answer<A: Serialize>(mut self, answer: &A) -> Result<(), AnswerError> {
+        if !self.goes_on() {
+            return Err(AnswerError::Ended);
+        }
         // What serde cannot write down is no answer.
         let answer = postcard::to_extend(answer, Vec::new())
             .map_or(Answer::Declined, |body| Answer::Given(body.into()));
         let Some(message) = self.message(&answer) else { return Ok(()) };
-        Posting::new(self.mesh.hub(), self.received.from, message.posted()).await?;
+        let posting = Posting::new(self.mesh.hub(), self.received.from, message.posted());
+        posting.await.map_err(AnswerError::Unsent)?;
         self.answered = true;
         Ok(())
     }
@@ -241,14 +245,17 @@ impl Request {
         Some(Message::new(answer.body(number(&self.received.body)?)).of_kind(ANSWER))
     }
 
-    fn tell(&mut self, answer: &Answer) {
-        // A session that has ended took its questions with it: a word about one would begin another session.
-        let goes_on = self.mesh.peer(self.received.from).is_some_and(|peer| match peer.standing {
+    /// Whether there is a session. One that has ended took its questions with it: a word about one would begin another.
+    fn goes_on(&self) -> bool {
+        self.mesh.peer(self.received.from).is_some_and(|peer| match peer.standing {
             Standing::Up { .. } | Standing::Away { .. } => true,
             Standing::Down { .. } => false,
-        });
+        })
+    }
+
+    fn tell(&mut self, answer: &Answer) {
         if !core::mem::replace(&mut self.answered, true)
-            && goes_on
+            && self.goes_on()
             && let Some(message) = self.message(answer)
         {
             self.mesh.hub().owe(self.received.from, message.posted());
@@ -261,6 +268,26 @@ impl Drop for Request {
         self.tell(&Answer::Declined);
     }
 }
+
+/// Why an answer was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerError {
+    /// The session in which the question came has ended.
+    Ended,
+    /// As for any message.
+    Unsent(SendError),
+}
+
+impl fmt::Display for AnswerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended => f.write_str("the session of the question has ended: nobody waits for its answer"),
+            Self::Unsent(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for AnswerError {}
 
 /// Messages of one type, both ways: what comes and cannot be read as it is given out as it came.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ mod sending;
 mod waiting;
 mod watching;
 
-pub use asking::{Request, RequestError, Requests, Typed, TypedError, Undecodable};
+pub use asking::{AnswerError, Request, RequestError, Requests, Typed, TypedError, Undecodable};
 pub use builder::{Builder, Driver, StartError, Started};
 pub use contact::{Contact, ContactError};
 pub use happenings::{Happened, Happenings};

@@ -87,10 +87,16 @@ pub(crate) struct Ask {
 }
 
 impl Asks {
+    /// The first question has this number. In no two runs of a node should it be the same: an answer to the earlier one
+    /// may still come.
+    pub(super) fn beginning_at(next: u64) -> Self {
+        Self { next, ..Self::default() }
+    }
+
     /// A number for a question to this peer, which is in this run if that is known.
     pub(crate) fn begin(&mut self, peer: NodeId, run: Option<Incarnation>) -> u64 {
         let number = self.next;
-        self.next += 1;
+        self.next = self.next.wrapping_add(1);
         self.waiting.insert(number, Ask { peer, run, waker: None, answer: None });
         number
     }
@@ -112,10 +118,12 @@ impl Asks {
         }
     }
 
-    /// An answer came. One that nobody waits for, or that somebody else was asked for, means nothing.
+    /// An answer came. One that nobody waits for, or that somebody else was asked for, means nothing; nor does a second.
     pub(super) fn answered(&mut self, from: NodeId, body: &Bytes, wakes: &mut Wakes) {
         let Some((number, answer)) = Answer::read(body) else { return };
-        if let Some(ask) = self.waiting.get_mut(&number).filter(|ask| ask.peer == from) {
+        if let Some(ask) =
+            self.waiting.get_mut(&number).filter(|ask| ask.peer == from && ask.answer.is_none())
+        {
             ask.answer = Some(answer);
             wakes.take(&mut ask.waker);
         }

@@ -56,8 +56,6 @@ pub(super) struct Taking {
     pub(super) received: Received,
     /// Whether it is the first that the machine is not told yet.
     pub(super) first: bool,
-    /// Whether none waits behind it.
-    pub(super) last: bool,
 }
 
 impl Inbox {
@@ -128,7 +126,6 @@ impl Content {
             Some(_) | None => self.taken.push(took),
         }
         let first = !untold.swap(true, Ordering::AcqRel);
-        let last = self.waiting.is_empty();
-        Some(Taking { received, first, last })
+        Some(Taking { received, first })
     }
 }

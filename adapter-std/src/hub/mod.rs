@@ -19,6 +19,7 @@ mod links;
 mod naming;
 mod neighbourhood;
 mod outbox;
+mod pen;
 mod post;
 mod state;
 mod wakes;
@@ -28,7 +29,7 @@ use core::any::Any;
 use core::fmt;
 use core::net::SocketAddr;
 use core::panic::AssertUnwindSafe;
-use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::panic::catch_unwind;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -51,9 +52,11 @@ use crate::platform::clock::Time;
 use crate::platform::entropy;
 use crate::platform::names::Resolver;
 use crate::platform::surroundings::Surroundings;
+use halves::Signal;
 use inbox::{Inbox, Taking};
 use links::Facts;
 use outbox::{Outbox, Put};
+use pen::Pen;
 
 /// One node, and all that share it. Copies are the same node.
 #[derive(Clone)]
@@ -67,6 +70,8 @@ struct Inner {
     asked: Inbox,
     serving: Arc<Serving>,
     outbox: Outbox,
+    /// Whether links hold something back.
+    holds: AtomicBool,
     time: Arc<dyn Time>,
     names: Resolver,
     /// What hears the neighbourhood, until the node ends.
@@ -95,6 +100,7 @@ impl Hub {
             asked: Inbox::default(),
             serving,
             outbox,
+            holds: AtomicBool::new(false),
             time,
             names: Resolver::new(),
             surroundings: Mutex::default(),
@@ -114,8 +120,8 @@ impl Hub {
     /// Does what is due, and says until when a driver may sleep if no job comes; `None` for ever. To be called again then,
     /// and after every job.
     pub fn look(&self) -> Option<Instant> {
-        let now = self.0.time.now();
         let (wait, names) = self.with(|state| {
+            let now = state.now();
             state.look(now);
             let names = state.names.due(now.awake);
             (state.awaited(), names)
@@ -224,13 +230,16 @@ impl Hub {
 
     /// The next message, if there is one now.
     pub(crate) fn take(&self) -> Option<Received> {
-        let taking = self.0.inbox.take()?;
-        Some(self.taken(taking))
+        let taking = self.0.inbox.take();
+        if taking.is_none() {
+            self.tell_taken(&self.0.inbox);
+        }
+        Some(self.taken(taking?))
     }
 
     /// The next message; `None` once no more will come.
     pub(crate) fn poll_take(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
-        self.0.inbox.poll(place, context).map(|taking| taking.map(|taking| self.taken(taking)))
+        self.poll_inbox(&self.0.inbox, place, context)
     }
 
     /// Somebody waits for messages no more.
@@ -240,7 +249,7 @@ impl Hub {
 
     /// The next question; `None` once no more will come.
     pub(crate) fn poll_asked(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
-        self.0.asked.poll(place, context).map(|taking| taking.map(|taking| self.taken(taking)))
+        self.poll_inbox(&self.0.asked, place, context)
     }
 
     /// Somebody waits for questions no more.
@@ -248,22 +257,32 @@ impl Hub {
         self.0.asked.leave(place);
     }
 
+    fn poll_inbox(&self, inbox: &Inbox, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+        let taking = inbox.poll(place, context);
+        if taking.is_pending() {
+            self.tell_taken(inbox);
+        }
+        taking.map(|taking| taking.map(|taking| self.taken(taking)))
+    }
+
     /// How many are there to answer questions.
     pub(crate) fn serving(&self) -> &Arc<Serving> {
         &self.0.serving
     }
 
-    /// The machine is told what was taken: at once when nothing is left, in a moment when there is more.
+    /// The machine is told what was taken with whatever it is told next, once whoever takes waits for more, or in a moment.
     fn taken(&self, taking: Taking) -> Received {
-        if taking.last {
-            match self.0.outbox.writer(&taking.received.from) {
-                Some(put) => self.nudge(put),
-                None => self.with(|_| ()),
-            }
-        } else if taking.first {
+        if taking.first {
             self.with_untold(State::tell_soon);
         }
         taking.received
+    }
+
+    /// Whoever takes waits for more: what was taken is told, and what was held back is written.
+    fn tell_taken(&self, inbox: &Inbox) {
+        if inbox.has_taken() || self.0.holds.load(Ordering::Acquire) {
+            self.with(State::let_go);
+        }
     }
 
     /// Sends a message, or says why not; with a place and a waker it is noted who waits for room.
@@ -279,7 +298,7 @@ impl Hub {
                 state.know_room(peer, &self.0.outbox);
                 sent
             }),
-            put @ (Put::Waits | Put::Nudge(_)) => {
+            put @ (Put::Waits | Put::Nudge { .. }) => {
                 self.nudge(put);
                 Ok(())
             }
@@ -289,18 +308,41 @@ impl Hub {
     /// Sends a word that somebody at the other end waits for, now or once there is room.
     pub(crate) fn owe(&self, peer: NodeId, message: mesh_proto::Message<'static>) {
         self.with(|state| {
-            state.owe(state.now(), peer, message);
+            let now = state.now();
+            state.owe(now, peer, message);
             state.know_room(peer, &self.0.outbox);
         });
     }
 
-    /// Sees to it that what waits is told.
+    /// Sees to it that what waits is told: at once if nobody writes to that peer, so that nobody has to be woken for it.
     fn nudge(&self, put: Put) {
-        let Put::Nudge(writer) = put else { return };
-        writer.nudge();
+        let Put::Nudge { writer, link } = put else { return };
+        match writer.lend() {
+            Some(mut pen) => {
+                self.fetch(&mut pen, link, &writer);
+                pen.write_at_once();
+                writer.give_back(pen);
+            }
+            None => writer.nudge(),
+        }
         if writer.is_over() {
             // Nobody may be there any more to be nudged.
             self.with(|_| ());
+        }
+    }
+
+    /// Gives a pen what lies with the node for its link.
+    fn fetch(&self, pen: &mut Pen, link: LinkId, signal: &Signal) {
+        self.with(|state| {
+            pen.fetch(link, state);
+            signal.sees();
+        });
+        if self.0.outbox.is_filled() {
+            // Put in a moment ago, when it was known already that there is something to write: nobody was nudged.
+            signal.asks();
+        }
+        if pen.seal().is_err() {
+            self.with(|state| state.tell(Input::Broken { link }));
         }
     }
 
@@ -330,10 +372,12 @@ impl Hub {
 
     fn with_untold<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
+        state.forget_time();
         let done = act(&mut state);
         for peer in state.uncertain() {
             self.0.outbox.ask_about(&peer);
         }
+        self.0.holds.store(state.holds(), Ordering::Release);
         let mut wakes = state.wakes();
         let rest = state.rest();
         self.0.inbox.push(&mut rest.came, &mut wakes);

@@ -26,7 +26,7 @@ use super::wakes::{Place, Waiters, Wakes};
 use super::{Serving, sooner};
 use crate::platform::clock::Time;
 
-/// How long the machine is left in the dark about what was taken while more waits.
+/// How long the machine is left in the dark about what was taken, and what can wait is held back.
 const SOON: Duration = Duration::from_millis(2);
 
 /// The node, and what its orders touch.
@@ -34,6 +34,8 @@ const SOON: Duration = Duration::from_millis(2);
 pub(crate) struct State {
     node: Node,
     time: Arc<dyn Time>,
+    /// What the clocks said since the node was locked: what happens under one lock happens at one moment.
+    read: Option<Now>,
     pub(super) names: Names,
     rest: Rest,
     /// What the readers of news were woken for.
@@ -95,8 +97,10 @@ impl Default for Driver {
 impl State {
     pub(super) fn new(node: Node, time: Arc<dyn Time>, serving: Arc<Serving>) -> Self {
         let last = time.now();
-        let (names, rest, told) = (Names::default(), Rest { serving, ..Rest::default() }, Cursor::default());
-        Self { node, time, names, rest, told, last }
+        let asks = Asks::beginning_at(node.mesh().incarnation().bits);
+        let rest = Rest { serving, asks, ..Rest::default() };
+        let (names, told) = (Names::default(), Cursor::default());
+        Self { node, time, read: None, names, rest, told, last }
     }
 
     pub(crate) fn node(&self) -> &Node {
@@ -106,8 +110,13 @@ impl State {
     /// Tells the node, and carries its orders out as far as they need no driver. Once everything has ended, nothing can be
     /// done.
     pub(crate) fn tell(&mut self, input: Input<'_>) -> Answer {
-        let now = self.time.now();
+        let now = self.now();
         self.tell_at(now, input)
+    }
+
+    /// The node was locked a moment ago: the clocks are to be read again.
+    pub(super) fn forget_time(&mut self) {
+        self.read = None;
     }
 
     pub(super) fn tell_at(&mut self, now: Now, input: Input<'_>) -> Answer {
@@ -178,6 +187,9 @@ impl State {
             self.rest.wakes.take_all(&mut self.rest.watchers);
         }
         self.rest.post.look_again(&mut self.rest.wakes);
+        if self.holds() {
+            self.tell_soon();
+        }
         let driver = &mut self.rest.driver;
         let awaited = sooner(driver.machine, driver.soon);
         if sooner(awaited, driver.sleeps) != driver.sleeps {
@@ -198,6 +210,7 @@ impl State {
         }
         if due(self.rest.driver.soon) {
             self.rest.driver.soon = Wait::Forever;
+            self.let_go();
             self.rest.post.look_again(&mut self.rest.wakes);
         }
         self.rest.driver.nudged = false;
@@ -210,10 +223,20 @@ impl State {
         driver.sleeps
     }
 
-    /// Messages were taken, and more wait: the driver's task tells of all in a moment.
+    /// What the links hold back is to be written.
+    pub(super) fn let_go(&mut self) {
+        self.rest.links.let_go(&mut self.rest.wakes);
+    }
+
+    /// Whether the links hold something back.
+    pub(super) fn holds(&self) -> bool {
+        self.rest.links.hold()
+    }
+
+    /// Something was taken, or is held back: the driver's task sees to all of that in a moment.
     pub(super) fn tell_soon(&mut self) {
         if self.rest.driver.soon == Wait::Forever {
-            let at = self.time.now().awake.after(SOON);
+            let at = self.now().awake.after(SOON);
             self.due_by(Wait::Until(at));
         }
     }
@@ -282,10 +305,10 @@ impl State {
             Standing::Up { link, .. } => Some(link),
             Standing::Away { .. } | Standing::Down { .. } => None,
         });
-        let writer = link.and_then(|link| self.rest.links.signal(link));
+        let writer = link.and_then(|link| Some((self.rest.links.signal(link)?, link)));
         match (writer, mesh.room_to(&peer)) {
-            (Some(writer), Some(room)) if !self.rest.over && !self.rest.post.has_unsent(&peer) => {
-                outbox.fits(peer, room, writer)
+            (Some((writer, link)), Some(room)) if !self.rest.over && !self.rest.post.has_unsent(&peer) => {
+                outbox.fits(peer, room, writer, link);
             }
             (Some(_) | None, _) => outbox.ask_about(&peer),
         }
@@ -385,8 +408,10 @@ impl State {
         self.rest.over
     }
 
-    pub(crate) fn now(&self) -> Now {
-        self.time.now()
+    /// What the clocks say.
+    pub(crate) fn now(&mut self) -> Now {
+        let time = &self.time;
+        *self.read.get_or_insert_with(|| time.now())
     }
 
     pub(super) fn wakes(&mut self) -> Wakes {

@@ -113,9 +113,10 @@ fn accept(hub: &Hub, listener: &TcpListener, until: &Until, options: TcpOptions)
 
 /// Reads on this thread, and writes on another.
 fn run(link: Link, stream: TcpStream) {
-    let Link { incoming, outgoing } = link;
+    let Link { incoming, mut outgoing } = link;
     let stream = Arc::new(stream);
     let writing = Arc::clone(&stream);
+    write_at_once(&mut outgoing, &stream);
     match begin("mesh write", outgoing, move |outgoing| write(outgoing, &writing)) {
         Ok(()) => halves::read(incoming, &*stream),
         Err(outgoing) => {
@@ -123,6 +124,19 @@ fn run(link: Link, stream: TcpStream) {
         }
     }
 }
+
+/// Lets those who send write by themselves, where the system can write to such a stream without waiting.
+#[cfg(unix)]
+fn write_at_once(outgoing: &mut Outgoing, stream: &Arc<TcpStream>) {
+    use rustix::net::{SendFlags, send};
+
+    let stream = Arc::clone(stream);
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    outgoing.writes_at_once(move |bytes| Ok(send(&*stream, bytes, flags)?));
+}
+
+#[cfg(not(unix))]
+fn write_at_once(_: &mut Outgoing, _: &Arc<TcpStream>) {}
 
 /// Writes until the link is over, and then shuts the stream, which ends a read that waits.
 fn write(outgoing: Outgoing, stream: &TcpStream) {

@@ -129,7 +129,8 @@ fn a_damaged_identity_file_is_left_as_it_is(pair: Pair) {
     let mut other = whole.clone();
     let middle = other.len() / 2;
     other[middle] ^= 1;
-    let cases: [(&[u8], fn(&IdentityFileProblem) -> bool); 4] = [
+    type Tells = fn(&IdentityFileProblem) -> bool;
+    let cases: [(&[u8], Tells); 4] = [
         (&whole[..middle], |problem| matches!(problem, IdentityFileProblem::HalfWritten)),
         (&[], |problem| matches!(problem, IdentityFileProblem::HalfWritten)),
         (&other, |problem| matches!(problem, IdentityFileProblem::Damaged)),
