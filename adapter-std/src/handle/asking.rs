@@ -1,22 +1,20 @@
-//! Typed questions and their answers, and typed messages: serde over postcard.
+//! Typed questions and their answers: serde over postcard.
 
 use alloc::sync::Arc;
 use core::fmt;
 use core::future::Future;
-use core::marker::PhantomData;
 use core::pin::Pin;
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 
-use bytes::Bytes;
 use futures_core::Stream;
-use mesh_proto::{NodeId, Outcome, Reason, Standing};
+use mesh_proto::{NodeId, Outcome, Reason};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::sending::Posting;
 use super::waiting::{Waits, next};
-use super::{Mesh, Message, Messages, Receipt, SendError};
+use super::{Mesh, Message, Receipt, SendError};
 use crate::hub::asks::{ANSWER, ASK, Answer, NUMBER, number};
 use crate::hub::{Place, Received, Serving};
 
@@ -84,13 +82,7 @@ impl Mesh {
         peer: NodeId,
         question: &Q,
     ) -> Result<A, RequestError> {
-        let run = self.run_of(peer);
-        let asked = Asked { mesh: self, number: self.hub().with(|state| state.asks().begin(peer, run)) };
-        let mut body = asked.number.to_le_bytes().to_vec();
-        body = postcard::to_extend(question, body).map_err(|_| RequestError::Unwritable)?;
-        let message = Message::from(body).of_kind(ASK);
-        let receipt = self.post_with_receipt(peer, message.posted()).await.map_err(RequestError::Unsent)?;
-        match asked.answer(receipt).await? {
+        match self.ask(peer, ASK, question).await? {
             Answer::Given(body) => postcard::from_bytes(&body).map_err(|_| RequestError::OtherType),
             Answer::Unreadable => Err(RequestError::Unreadable),
             Answer::Declined => Err(RequestError::Declined),
@@ -99,17 +91,27 @@ impl Mesh {
         }
     }
 
+    /// Sends something of this kind, which has to be answered, and waits for the answer.
+    pub(super) async fn ask<Q: Serialize>(
+        &self,
+        peer: NodeId,
+        kind: u8,
+        question: &Q,
+    ) -> Result<Answer, RequestError> {
+        let run = self.run_of(peer);
+        let asked = Asked { mesh: self, number: self.hub().with(|state| state.asks().begin(peer, run)) };
+        let mut body = asked.number.to_le_bytes().to_vec();
+        body = postcard::to_extend(question, body).map_err(|_| RequestError::Unwritable)?;
+        let message = Message::from(body).of_kind(kind);
+        let receipt = self.post_with_receipt(peer, message.posted()).await.map_err(RequestError::Unsent)?;
+        asked.answer(receipt).await
+    }
+
     /// The questions that come. As long as none of these exists, questions are answered with 'nobody answers here'.
     #[must_use]
     pub fn requests(&self) -> Requests {
         self.hub().serving().0.fetch_add(1, Ordering::AcqRel);
         Requests { mesh: self.clone(), serving: Arc::clone(self.hub().serving()), place: Place::NONE }
-    }
-
-    /// Messages of one type, both ways.
-    #[must_use]
-    pub fn typed<T>(&self) -> Typed<T> {
-        Typed { mesh: self.clone(), messages: self.messages(), of: PhantomData }
     }
 }
 
@@ -229,7 +231,7 @@ impl Request {
     ///
     /// Why the answer cannot be sent. The question is declined, unless its session has ended: nobody waits then.
     pub async fn answer<A: Serialize>(mut self, answer: &A) -> Result<(), AnswerError> {
-        if !self.goes_on() {
+        if !self.mesh.hub().goes_on(self.received.from) {
             return Err(AnswerError::Ended);
         }
         // What serde cannot write down is no answer.
@@ -246,20 +248,11 @@ impl Request {
         Some(Message::new(answer.body(number(&self.received.body)?)).of_kind(ANSWER))
     }
 
-    /// Whether there is a session. One that has ended took its questions with it: a word about one would begin another.
-    fn goes_on(&self) -> bool {
-        self.mesh.peer(self.received.from).is_some_and(|peer| match peer.standing {
-            Standing::Up { .. } | Standing::Away { .. } => true,
-            Standing::Down { .. } => false,
-        })
-    }
-
     fn tell(&mut self, answer: &Answer) {
         if !core::mem::replace(&mut self.answered, true)
-            && self.goes_on()
-            && let Some(message) = self.message(answer)
+            && let Some(number) = number(&self.received.body)
         {
-            self.mesh.hub().owe(self.received.from, message.posted());
+            self.mesh.hub().answer(self.received.from, number, answer);
         }
     }
 }
@@ -289,65 +282,3 @@ impl fmt::Display for AnswerError {
 }
 
 impl core::error::Error for AnswerError {}
-
-/// Messages of one type, both ways: what comes and cannot be read as it is given out as it came.
-#[derive(Debug)]
-pub struct Typed<T> {
-    mesh: Mesh,
-    messages: Messages,
-    of: PhantomData<fn() -> T>,
-}
-
-impl<T: Serialize> Typed<T> {
-    /// Sends one; waits while the peer's window is full. Dropped while it waits, it sends nothing.
-    ///
-    /// # Errors
-    ///
-    /// Why it cannot be sent.
-    pub async fn send(&self, peer: NodeId, message: &T) -> Result<(), TypedError> {
-        let body = postcard::to_extend(message, Vec::new()).map_err(|_| TypedError::Unwritable)?;
-        self.mesh.send(peer, Bytes::from(body)).await.map_err(TypedError::Unsent)
-    }
-}
-
-impl<T: DeserializeOwned> Typed<T> {
-    /// The next message and its sender; `None` once the node has ended. Dropping the wait loses nothing.
-    pub async fn next(&mut self) -> Option<Result<(NodeId, T), Undecodable>> {
-        self.messages.next().await.map(read)
-    }
-}
-
-impl<T: DeserializeOwned> Stream for Typed<T> {
-    type Item = Result<(NodeId, T), Undecodable>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Stream::poll_next(Pin::new(&mut self.messages), context).map(|received| received.map(read))
-    }
-}
-
-fn read<T: DeserializeOwned>(received: Received) -> Result<(NodeId, T), Undecodable> {
-    match postcard::from_bytes(&received.body) {
-        Ok(message) => Ok((received.from, message)),
-        Err(_) => Err(Undecodable(received)),
-    }
-}
-
-/// Why a typed message was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TypedError {
-    /// As for any message.
-    Unsent(SendError),
-    /// A message of this type cannot be written down.
-    Unwritable,
-}
-
-impl fmt::Display for TypedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unsent(error) => error.fmt(f),
-            Self::Unwritable => f.write_str("a message of this type cannot be written down"),
-        }
-    }
-}
-
-impl core::error::Error for TypedError {}

@@ -3,10 +3,12 @@
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_core::Stream;
 
 use super::Mesh;
 use super::waiting::{Waits, next};
+use crate::hub::asks::{Answer, told};
 use crate::hub::{Place, Received};
 
 /// The messages that come to a node, each once; the end once the node has ended. Several of these share them: each message
@@ -31,7 +33,22 @@ impl Messages {
 
     /// The next message, if one has come already.
     pub fn try_next(&mut self) -> Option<Received> {
-        self.mesh.hub().take()
+        let received = self.mesh.hub().take()?;
+        Some(self.as_bytes(received))
+    }
+
+    /// The next message as it came: whoever sent it may wait to hear whether it could be read.
+    pub(super) fn poll_raw(&mut self, context: &Context<'_>) -> Poll<Option<Received>> {
+        self.mesh.hub().poll_take(&mut self.place, context)
+    }
+
+    /// Bytes can always be read.
+    fn as_bytes(&self, received: Received) -> Received {
+        let (received, number) = told(received);
+        if let Some(number) = number {
+            self.mesh.hub().answer(received.from, number, &Answer::Given(Bytes::new()));
+        }
+        received
     }
 }
 
@@ -39,7 +56,7 @@ impl Waits for Messages {
     type Comes = Option<Received>;
 
     fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Received>> {
-        self.mesh.hub().poll_take(&mut self.place, context)
+        self.poll_raw(context).map(|received| received.map(|received| self.as_bytes(received)))
     }
 
     fn give_up(&mut self) {

@@ -10,7 +10,7 @@ use futures_sink::Sink;
 use mesh_proto::{Lane, NodeId, OnRestart, Outcome, Unable, Wants};
 
 use super::Mesh;
-use crate::hub::asks::ASK;
+use crate::hub::asks::TOLD;
 use crate::hub::{Hub, Place, Unsent};
 
 /// A message to send. Whatever becomes bytes is one.
@@ -43,7 +43,8 @@ impl Message {
         Self { lane: Lane::Urgent, ..self }
     }
 
-    /// With a mark of what it is, which the other end gets with it. The marks 254 and 255 are those of questions and answers:
+    /// With a mark of what it is, which the other end gets with it. The marks from 253 on are those of questions, answers and
+    /// typed messages with a receipt:
     /// with one of these, a message is refused.
     #[must_use]
     pub fn of_kind(self, kind: u8) -> Self {
@@ -64,7 +65,7 @@ impl Message {
 
     /// As the machine takes it, if its kind is the application's to choose.
     pub(super) fn checked(self) -> Result<mesh_proto::Message<'static>, SendError> {
-        if self.kind >= ASK { Err(SendError::Reserved { kind: self.kind }) } else { Ok(self.posted()) }
+        if self.kind >= TOLD { Err(SendError::Reserved { kind: self.kind }) } else { Ok(self.posted()) }
     }
 
     /// As the machine takes it.
@@ -104,7 +105,7 @@ pub enum SendError {
     },
     /// Its kind is one of those of [questions](Mesh::request) and their answers.
     Reserved {
-        /// The kind: choose one below 254.
+        /// The kind: choose one below 253.
         kind: u8,
     },
     /// The node leaves, or has ended.
@@ -123,7 +124,7 @@ impl fmt::Display for SendError {
                 write!(f, "the message is larger than {limit} bytes: split it, or raise the limit")
             }
             Self::Reserved { kind } => {
-                write!(f, "messages of kind {kind} are questions or answers: choose a kind below {ASK}")
+                write!(f, "messages of kind {kind} are questions, answers or typed: choose a kind below {TOLD}")
             }
             Self::Leaving => f.write_str("the node is leaving, or has left"),
         }

@@ -9,8 +9,12 @@ use core::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use mesh_proto::{Incarnation, NodeId, PeerView, Reason, Standing};
 
+use super::inbox::Received;
 use super::wakes::Wakes;
 
+/// The kind of a message whose sender waits to hear whether it was read. It begins as a question does, and what is said of it
+/// is an answer.
+pub(crate) const TOLD: u8 = 253;
 /// The kind of a message that asks.
 pub(crate) const ASK: u8 = 254;
 /// The kind of a message that answers.
@@ -66,6 +70,14 @@ impl Answer {
 /// The number in front of a question or an answer.
 pub(crate) fn number(body: &Bytes) -> Option<u64> {
     body.first_chunk::<NUMBER>().map(|number| u64::from_le_bytes(*number))
+}
+
+/// A message without the number in front of it, which is there if whoever sent it waits to hear whether it was read.
+pub(crate) fn told(received: Received) -> (Received, Option<u64>) {
+    match number(&received.body).filter(|_| received.kind == TOLD) {
+        Some(number) => (Received { kind: 0, body: received.body.slice(NUMBER..), ..received }, Some(number)),
+        None => (received, None),
+    }
 }
 
 /// Questions that wait.

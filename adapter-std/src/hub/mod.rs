@@ -52,6 +52,7 @@ use crate::platform::clock::Time;
 use crate::platform::entropy;
 use crate::platform::names::Resolver;
 use crate::platform::surroundings::Surroundings;
+use asks::ANSWER;
 use halves::Signal;
 use inbox::{Inbox, Taking};
 use links::Facts;
@@ -305,12 +306,20 @@ impl Hub {
         }
     }
 
-    /// Sends a word that somebody at the other end waits for, now or once there is room.
-    pub(crate) fn owe(&self, peer: NodeId, message: mesh_proto::Message<'static>) {
+    /// Whether there is a session. One that has ended took its questions with it: a word about one would begin another.
+    pub(crate) fn goes_on(&self, peer: NodeId) -> bool {
+        self.with(|state| state.goes_on(&peer))
+    }
+
+    /// Answers a question, now or once there is room.
+    pub(crate) fn answer(&self, peer: NodeId, number: u64, answer: &asks::Answer) {
+        let message = mesh_proto::Message::plain(answer.body(number).into()).of_kind(ANSWER);
         self.with(|state| {
-            let now = state.now();
-            state.owe(now, peer, message);
-            state.know_room(peer, &self.0.outbox);
+            if state.goes_on(&peer) {
+                let now = state.now();
+                state.owe(now, peer, message);
+                state.know_room(peer, &self.0.outbox);
+            }
         });
     }
 

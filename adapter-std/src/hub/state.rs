@@ -281,6 +281,14 @@ impl State {
         self.rest.post.answered(peer, messages, answer, &mut self.rest.wakes);
     }
 
+    /// Whether there is a session with a peer.
+    pub(super) fn goes_on(&self, peer: &NodeId) -> bool {
+        self.node.mesh().peer(peer).is_some_and(|peer| match peer.standing {
+            Standing::Up { .. } | Standing::Away { .. } => true,
+            Standing::Down { .. } => false,
+        })
+    }
+
     /// Sends a word that nobody waits for and somebody at the other end does. Where there is no room it is kept until there
     /// is; of such words no more are kept than the window has messages.
     pub(super) fn owe(&mut self, now: Now, peer: NodeId, message: Message<'static>) {

@@ -2,7 +2,7 @@
 
 use core::pin::pin;
 
-use adapter_std::handle::{AnswerError, Mesh, RequestError, SendError, Undecodable};
+use adapter_std::handle::{AnswerError, Mesh, RequestError, SendError, TypedError, Undecodable};
 use mesh_proto::{Limits, Outcome, Reason, Standing};
 
 use crate::looking::is_up;
@@ -20,6 +20,7 @@ cases! {
     an_answer_to_an_earlier_run_is_none_to_the_next,
     an_answer_that_cannot_be_sent,
     messages_of_one_type,
+    who_sends_a_typed_message_with_a_receipt_hears_whether_it_was_read,
 }
 
 fn a_question_is_answered(pair: Pair) {
@@ -170,4 +171,37 @@ fn messages_of_one_type(pair: Pair) {
     a.try_send(b.me(), "").expect("it is known");
     let came = within("a message", here.next()).expect("the node lives");
     assert!(matches!(came, Err(Undecodable(received)) if received.body.is_empty()));
+}
+
+fn who_sends_a_typed_message_with_a_receipt_hears_whether_it_was_read(pair: Pair) {
+    let (a, b) = pair.connected();
+    let (there, mut here) = (a.typed::<(u32, String)>(), b.typed::<(u32, String)>());
+    let message = (7, "seven".to_owned());
+    let mut told = pin!(there.send_with_receipt(b.me(), &message));
+    assert_eq!(already(told.as_mut()), None, "nobody has taken it");
+    assert_eq!(within("a message", here.next()), Some(Ok((a.me(), message.clone()))));
+    assert_eq!(within("it is told", told), Ok(()));
+
+    let other = a.typed::<u8>();
+    let mut told = pin!(other.send_with_receipt(b.me(), &1));
+    assert_eq!(already(told.as_mut()), None, "nobody has taken it");
+    let came = within("a message", here.next()).expect("the node lives");
+    let Err(Undecodable(received)) = came else { panic!("{came:?}") };
+    assert_eq!((received.kind, &received.body[..]), (0, &[1][..]), "it is as it was sent");
+    assert_eq!(within("it is told", told), Err(TypedError::Unreadable));
+
+    let mut told = pin!(there.send_with_receipt(b.me(), &message));
+    assert_eq!(already(told.as_mut()), None, "nobody has taken it");
+    assert_eq!(next(&b).body[..], b"\x07\x05seven"[..]);
+    assert_eq!(within("it is told", told), Ok(()), "as bytes it can be read");
+
+    let mut told = pin!(there.send_with_receipt(b.me(), &message));
+    assert_eq!(already(told.as_mut()), None, "nobody has taken it");
+    b.forget(a.me()).expect("it is known");
+    let ended = Reason::Forgotten;
+    let told = within("it is told", told).expect_err("nobody took it");
+    assert!(
+        [TypedError::Ended(ended), TypedError::Undelivered(Outcome::Ended(ended))].contains(&told),
+        "{told}"
+    );
 }
