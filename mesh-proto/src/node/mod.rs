@@ -239,7 +239,12 @@ impl<S: Storage> NodeTurn<'_, S> {
             rest.hand_out(&mut perform);
             let later = mem::take(&mut rest.later);
             if later.is_empty() {
-                return wait;
+                // Not every input is told to the machine, and something may have become due meanwhile.
+                match wait {
+                    Wait::Until(at) if at <= node.now.awake => node.tell(Event::Tick),
+                    Wait::Until(_) | Wait::Forever => return wait,
+                };
+                continue;
             }
             for later in later {
                 let event = match later {
