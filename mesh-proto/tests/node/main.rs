@@ -7,6 +7,7 @@ mod anything;
 mod attaching;
 mod beacons;
 mod failures;
+mod life;
 mod recording;
 mod sessions;
 mod world;
