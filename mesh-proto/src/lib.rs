@@ -110,7 +110,7 @@ mod id;
 mod machine;
 mod message;
 mod news;
-#[cfg(all(feature = "alloc", feature = "noise"))]
+#[cfg(feature = "noise")]
 pub mod node;
 mod rate;
 mod reason;

@@ -26,7 +26,7 @@ fn main() -> io::Result<()> {
         ("announcements", announcements()),
         ("beacons", beacons()),
         ("machine", choices(40, 400)),
-        ("node", choices(40, 2000)),
+        ("node", choices(20, 800)),
     ] {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;

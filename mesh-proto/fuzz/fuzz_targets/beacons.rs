@@ -23,7 +23,7 @@ fn datagram(bytes: &mut Unstructured<'_>) -> Result<()> {
     let kind = *bytes.choose(&KINDS)?;
     let (writer, mut reader) = (Node::new(1, kind), Node::new(2, kind));
     if bytes.arbitrary()? {
-        reader.secrets = MeshSecrets::two(MeshSecret::new([0x78; 32]), writer.secrets.clone());
+        reader.secrets = MeshSecrets::two(MeshSecret::new([0x78; 32]), MeshSecret::new([0x77; 32]));
     }
     let vouched = if kind == Kind::Closed { Vouched::ByMember } else { Vouched::ByNobody };
     if bytes.arbitrary()? {

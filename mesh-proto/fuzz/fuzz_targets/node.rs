@@ -13,14 +13,15 @@ mod world;
 use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
 use life::life;
+use mesh_proto::Heap;
 
 /// A life is no longer than this, whatever is left of the bytes.
-const MOST_STEPS: u32 = 256;
+const MOST_STEPS: u32 = 128;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut bytes = Unstructured::new(bytes);
     let choose = |bound: u64| {
         if bytes.is_empty() { None } else { bytes.int_in_range(0..=bound - 1).ok() }
     };
-    life(choose, MOST_STEPS, |node| node.mesh().audit().expect("the tables agree with the state"));
+    life::<Heap>(choose, MOST_STEPS, |node| node.mesh().audit().expect("the tables agree with the state"));
 });

@@ -1,8 +1,10 @@
 //! Whatever comes, in whatever order: nothing panics, and the node keeps every promise of its interface.
 
 use mesh_proto::node::Node;
+use mesh_proto::storage::Storage;
 
 use crate::life::life;
+use crate::on_both;
 
 /// Draws from a seed.
 fn seeded(seed: u64) -> impl FnMut(u64) -> Option<u64> {
@@ -14,14 +16,15 @@ fn seeded(seed: u64) -> impl FnMut(u64) -> Option<u64> {
 }
 
 /// The tables agree with the state, where the build can tell.
-fn check(_node: &Node) {
+fn check<S: Storage>(_node: &Node<S>) {
     #[cfg(feature = "sim")]
     _node.mesh().audit().expect("the tables agree with the state");
 }
 
-#[test]
-fn nothing_that_comes_makes_a_node_panic() {
-    for seed in 0..60 {
-        life(seeded(seed), 400, check);
+on_both! {
+    fn nothing_that_comes_makes_a_node_break_a_promise<S>() {
+        for seed in 0..40 {
+            life::<S>(seeded(seed), 400, check);
+        }
     }
 }

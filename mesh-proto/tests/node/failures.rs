@@ -8,7 +8,7 @@ use mesh_proto::wire::{
     Versions,
 };
 use mesh_proto::{
-    Frame, Hello, Incarnation, Lane, Losses, Marks, PathClass, Piece, Reason, Refusal, Standing, Takes,
+    Frame, Heap, Hello, Incarnation, Lane, Losses, Marks, PathClass, Piece, Reason, Refusal, Standing, Takes,
     Window,
 };
 
@@ -16,7 +16,7 @@ use crate::world::*;
 
 /// Two that are up, and have nothing under way.
 fn up(pair: [Settings; 2]) -> World {
-    let mut world = World::new(pair);
+    let mut world = World::<Heap>::new(pair);
     world.keep(0, 1);
     assert!(world.until(secs(5), |world| world.are_up(0, 1)));
     world.pass(secs(1));
@@ -148,7 +148,7 @@ fn o38_a_forged_goodbye_ends_nothing() {
     let mut world = up([closed(1), closed(2)]);
     let announcing = |settings: Settings| Settings { config: mesh_proto::Config::lan(), ..settings };
     for leaver in [closed(1), open(1)] {
-        let mut leaver = World::new([announcing(leaver)]);
+        let mut leaver = World::<Heap>::new([announcing(leaver)]);
         leaver.tell(0, Input::Leave);
         let (_, goodbye) = leaver.members[0].datagrams.last().expect("it says goodbye").clone();
         world.tell(1, Input::Datagram { from: address(0), bytes: &goodbye });
@@ -267,7 +267,7 @@ fn layout(bytes: &[u8]) -> (Vec<usize>, usize) {
 
 /// A short conversation, with one bit altered on its way.
 fn conversation(flip: Option<(usize, usize, usize, u8)>) -> World {
-    let mut world = World::new([closed(1), outside(closed(2))]);
+    let mut world = World::<Heap>::new([closed(1), outside(closed(2))]);
     world.flip = flip;
     world.keep(0, 1);
     world.send(0, 1, b"from the one");
@@ -368,7 +368,7 @@ fn y1_no_link_gives_way_to_one_that_is_not_admitted() {
 /// Y11: eight addresses hold every half-open place.
 #[test]
 fn y11_a_member_gets_in_though_strangers_hold_every_place() {
-    let mut world = World::new([closed(1), closed(2)]);
+    let mut world = World::<Heap>::new([closed(1), closed(2)]);
     let mut strangers = 0;
     for n in 0..256 {
         strangers += u32::from(world.stranger(1, host(n % 8)).is_some());
@@ -381,7 +381,7 @@ fn y11_a_member_gets_in_though_strangers_hold_every_place() {
 /// Y22: a hundred strangers wait for a person's answer.
 #[test]
 fn y22_who_waits_for_an_answer_holds_a_quarter_of_the_places() {
-    let mut world = World::new([open(1), Settings { lets_in: LetsIn::Asked, ..open(2) }]);
+    let mut world = World::<Heap>::new([open(1), Settings { lets_in: LetsIn::Asked, ..open(2) }]);
     world.answer(1, id(1), Verdict::LetIn);
     let mut rogues = Vec::new();
     for n in 0..100 {
@@ -402,7 +402,7 @@ fn y22_who_waits_for_an_answer_holds_a_quarter_of_the_places() {
 
 #[test]
 fn y22_one_question_is_asked_about_one_however_many_links_it_has() {
-    let mut world = World::new([open(1), Settings { lets_in: LetsIn::Asked, ..open(2) }]);
+    let mut world = World::<Heap>::new([open(1), Settings { lets_in: LetsIn::Asked, ..open(2) }]);
     let hello = Frame::Hello(rogue_hello());
     let rogues = [1, 2, 3].map(|n| Rogue::dials(&mut world, 1, 7, host(n), &hello));
     assert_eq!(world.members[1].asked, [id(7)]);
@@ -420,7 +420,7 @@ fn y25_the_second_attempt_takes_the_other_secret() {
             outside(closed_by(2, MeshSecrets::one(secret(known)))),
         ] {
             let both = MeshSecrets::two(secret(1), secret(2));
-            let mut world = World::new([closed_by(1, both), other]);
+            let mut world = World::<Heap>::new([closed_by(1, both), other]);
             world.keep(0, 1);
             assert!(world.until(secs(10), |world| world.are_up(0, 1)));
             assert_eq!(world.members[0].dials, attempts);

@@ -5,6 +5,7 @@
 use core::time::Duration;
 
 use mesh_proto::node::{Fresh, Input, LetsIn, Node, Settings, Verdict};
+use mesh_proto::storage::{Array, Storage};
 use mesh_proto::wire::{MeshSecrets, Network};
 use mesh_proto::{Config, Frame, Lane, Limits, Message, SystemError, Unable, Wake, Wants, Window};
 
@@ -54,14 +55,12 @@ fn limits() -> Limits {
     }
 }
 
-fn lets_in(choose: &mut impl Choose, other: u8) -> Option<LetsIn> {
-    choose.pick(&[
-        LetsIn::Anyone,
-        LetsIn::Anyone,
-        LetsIn::Asked,
-        LetsIn::Listed(vec![id(other)]),
-        LetsIn::Listed(vec![id(9)]),
-    ])
+fn lets_in<S: Storage>(choose: &mut impl Choose, other: u8) -> Option<LetsIn<S>> {
+    let listed = |name| {
+        let mut list = S::Peers::default();
+        list.try_push(id(name)).ok().map(|()| LetsIn::Listed(list))
+    };
+    choose.pick(&[LetsIn::Anyone, LetsIn::Anyone, LetsIn::Asked, listed(other)?, listed(9)?])
 }
 
 fn secrets(choose: &mut impl Choose) -> Option<MeshSecrets> {
@@ -82,7 +81,7 @@ enum Kind {
     Unprotected,
 }
 
-fn settings(choose: &mut impl Choose, kind: Kind, name: u8) -> Option<Settings> {
+fn settings<S: Storage>(choose: &mut impl Choose, kind: Kind, name: u8) -> Option<Settings<S>> {
     let settings = match kind {
         Kind::Open => open(name),
         Kind::Closed => closed_by(name, secrets(choose)?),
@@ -96,7 +95,11 @@ fn settings(choose: &mut impl Choose, kind: Kind, name: u8) -> Option<Settings> 
 }
 
 /// One life, of so many steps at most; `check` looks at each node after each of them.
-pub(crate) fn life(mut choose: impl FnMut(u64) -> Option<u64>, steps: u32, check: impl Fn(&Node)) {
+pub(crate) fn life<S: Storage>(
+    mut choose: impl FnMut(u64) -> Option<u64>,
+    steps: u32,
+    check: impl Fn(&Node<S>),
+) {
     let choose = &mut choose;
     let Some((mut world, kind)) = begin(choose) else { return };
     let mut tampered = false;
@@ -115,7 +118,7 @@ pub(crate) fn life(mut choose: impl FnMut(u64) -> Option<u64>, steps: u32, check
     assert!(world.members.iter().all(|member| member.links() == 0), "a node that left has links");
 }
 
-fn begin(choose: &mut impl Choose) -> Option<(World, Kind)> {
+fn begin<S: Storage>(choose: &mut impl Choose) -> Option<(World<S>, Kind)> {
     let kind = choose.pick(&[Kind::Open, Kind::Closed, Kind::Unprotected])?;
     let mut world = World::new([settings(choose, kind, 1)?, settings(choose, kind, 2)?]);
     for n in 0..2 {
@@ -125,7 +128,7 @@ fn begin(choose: &mut impl Choose) -> Option<(World, Kind)> {
 }
 
 /// What must hold at any time, beside what the world sees to itself.
-fn holds(world: &World, trusted: bool) {
+fn holds<S: Storage>(world: &World<S>, trusted: bool) {
     for (n, member) in world.members.iter().enumerate() {
         assert!(member.links() as u64 <= limits().links(), "{} links", member.links());
         let strangers = world.strangers_at(n);
@@ -147,7 +150,7 @@ fn numbered(body: &[u8]) -> u64 {
     body.first_chunk().map_or(u64::MAX, |number| u64::from_le_bytes(*number))
 }
 
-fn step_of(choose: &mut impl Choose, world: &mut World, tampered: &mut bool) -> Option<()> {
+fn step_of<S: Storage>(choose: &mut impl Choose, world: &mut World<S>, tampered: &mut bool) -> Option<()> {
     let n = usize::from(choose.yes()?);
     let stream = (world.streams() > 0).then(|| choose(world.streams() as u64)).flatten();
     let stream = stream.and_then(|stream| usize::try_from(stream).ok());
@@ -225,7 +228,7 @@ fn step_of(choose: &mut impl Choose, world: &mut World, tampered: &mut bool) -> 
 }
 
 /// What an application, or the system, says to a node; now and then its driver stops before it has carried anything out.
-fn wish(choose: &mut impl Choose, world: &mut World, n: usize) -> Option<()> {
+fn wish<S: Storage>(choose: &mut impl Choose, world: &mut World<S>, n: usize) -> Option<()> {
     let peer = choose.pick(&[world.id(1 - n), world.id(1 - n), world.id(1 - n), world.id(n), id(9)])?;
     let (routes, from) = (world.routes(1 - n), address(choose.pick(&[0, 1, 9])?));
     let noise = choose.noise()?;

@@ -7,10 +7,12 @@ use core::time::Duration;
 use mesh_proto::node::{
     Backlog, Door, Fresh, Halves, Input, MOST_UNWRITTEN, Node, Order, Reader, Settings, Verdict, Writer,
 };
+use mesh_proto::storage::Storage;
 use mesh_proto::wire::{Identity, MeshSecret, MeshSecrets, Ports};
 use mesh_proto::{
-    Answer, Audience, Config, Frame, Incarnation, Instant, Lane, LinkId, Message, NodeId, Now, Outcome,
-    PathClass, Reason, Route, Routes, Seed, Standing, SystemError, Unable, Wait,
+    Answer, Audience, Config, Fixed, Frame, Heap, Incarnation, Instant, Lane, Limits, LinkId, Message,
+    NodeId, Now, Outcome, PathClass, Reason, Route, Routes, Seed, Standing, SystemError, Unable, Wait,
+    Window,
 };
 
 /// What a node ordered, kept until its turn is over.
@@ -30,8 +32,8 @@ struct Own {
     backlog: Backlog,
 }
 
-pub(crate) struct Member {
-    pub(crate) node: Node,
+pub(crate) struct Member<S: Storage = Heap> {
+    pub(crate) node: Node<S>,
     pub(crate) address: SocketAddr,
     wait: Wait,
     /// Where each link is: its stream, and which end of it.
@@ -64,9 +66,9 @@ struct Stream {
     strange: bool,
 }
 
-pub(crate) struct World {
+pub(crate) struct World<S: Storage = Heap> {
     pub(crate) now: Duration,
-    pub(crate) members: Vec<Member>,
+    pub(crate) members: Vec<Member<S>>,
     streams: Vec<Stream>,
     dice: u64,
     /// Bytes are cut into at most so many.
@@ -97,29 +99,47 @@ pub(crate) fn secret(name: u8) -> MeshSecret {
     MeshSecret::new([name; 32])
 }
 
-pub(crate) fn open(name: u8) -> Settings {
+pub(crate) fn open<S: Storage>(name: u8) -> Settings<S> {
     settings(name, Door::Open(identity(name)))
 }
 
-pub(crate) fn closed(name: u8) -> Settings {
+pub(crate) fn closed<S: Storage>(name: u8) -> Settings<S> {
     closed_by(name, MeshSecrets::one(secret(0x77)))
 }
 
-pub(crate) fn closed_by(name: u8, secrets: MeshSecrets) -> Settings {
+pub(crate) fn closed_by<S: Storage>(name: u8, secrets: MeshSecrets) -> Settings<S> {
     settings(name, Door::Closed(identity(name), secrets))
 }
 
-pub(crate) fn unprotected(name: u8) -> Settings {
+pub(crate) fn unprotected<S: Storage>(name: u8) -> Settings<S> {
     settings(name, Door::Unprotected(id(name)))
 }
 
-fn settings(name: u8, door: Door) -> Settings {
+fn settings<S: Storage>(name: u8, door: Door) -> Settings<S> {
     let incarnation = Incarnation::new(1, u64::from(name));
     let settings = Settings::new(door, "test", incarnation, Seed::Number(u64::from(name)));
-    Settings { config: Config { announce_every: None, ..Config::lan() }, ..settings }
+    Settings { config: Config { announce_every: None, limits: limits::<S>(), ..Config::lan() }, ..settings }
 }
 
-pub(crate) fn outside(settings: Settings) -> Settings {
+/// Tables in place that have room for what [`limits`] asks for there.
+pub(crate) type InPlace = Fixed<6, 40, 4096, 64>;
+
+/// What is usual on the heap, and little in place.
+pub(crate) fn limits<S: Storage>() -> Limits {
+    let few = Limits {
+        peers: 6,
+        half_open: 8,
+        half_open_per_source: 8,
+        dials_in_flight: 8,
+        message: 1024,
+        record: 1000,
+        window: Window { bytes: 4096, messages: 64 },
+        ..Limits::default()
+    };
+    if S::PEERS.is_some() { few } else { Limits::default() }
+}
+
+pub(crate) fn outside<S: Storage>(settings: Settings<S>) -> Settings<S> {
     Settings { halves: Halves::Outside, ..settings }
 }
 
@@ -127,15 +147,20 @@ pub(crate) fn address(n: usize) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, u8::try_from(n).expect("few nodes")], 7000))
 }
 
-impl Member {
+/// How much of something: as usual on the heap, less in place.
+pub(crate) fn fit<S: Storage>(usual: usize, in_place: usize) -> usize {
+    if S::PEERS.is_some() { in_place } else { usual }
+}
+
+impl<S: Storage> Member<S> {
     /// How many links it has.
     pub(crate) fn links(&self) -> usize {
         self.links.len()
     }
 }
 
-impl World {
-    pub(crate) fn new(all: impl IntoIterator<Item = Settings>) -> Self {
+impl<S: Storage> World<S> {
+    pub(crate) fn new(all: impl IntoIterator<Item = Settings<S>>) -> Self {
         let mut world = Self {
             now: secs(1),
             members: Vec::new(),
@@ -154,7 +179,7 @@ impl World {
         world
     }
 
-    pub(crate) fn add(&mut self, settings: Settings) -> usize {
+    pub(crate) fn add(&mut self, settings: Settings<S>) -> usize {
         let n = self.members.len();
         let node = Node::new(settings).expect("the settings are sound");
         self.members.push(Member {
@@ -573,7 +598,7 @@ impl World {
             if self.carry() {
                 continue;
             }
-            let due = |member: &Member| match member.wait {
+            let due = |member: &Member<S>| match member.wait {
                 Wait::Until(at) => Some(Duration::from_micros(at.as_micros())),
                 Wait::Forever => None,
             };
