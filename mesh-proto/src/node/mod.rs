@@ -1,5 +1,4 @@
-//! A whole node: handshakes, admission and the machine in one, so that no driver has any protocol in it (features `alloc`
-//! and `noise`).
+//! A whole node: handshakes, admission and the machine in one, so that no driver has any protocol in it (feature `noise`).
 //!
 //! A driver knows how its runtime accepts, dials, reads, writes and sleeps. It tells the [`Node`] what happened
 //! ([`Input`]), carries out what it orders ([`Order`]), and comes back when the [`Wait`] is over.
@@ -55,6 +54,39 @@
 //! assert!(matches!(a.node.mesh().peer(&peer).unwrap().standing, Standing::Up { .. }));
 //! assert_eq!(b.came, [b"hello"]);
 //! ```
+//!
+//! # Without a heap
+//!
+//! `Node<Fixed<..>>` is the same node with all that it keeps in the value itself, for builds without the feature `alloc`:
+//!
+//! | what it keeps | how much of it |
+//! |---|---|
+//! | a handshake, or both halves of a link and a record that has not come whole | one for each link |
+//! | the record that is being filled | one for all |
+//! | the list of who is let in, answers that are remembered, who was expelled | as many as there are peers |
+//! | where announcements came from, secrets that did not fit somewhere | as many as there are links; the oldest gives way |
+//!
+//! Whatever is full is an answer: a list gives back what does not fit, a link has no name, a configuration that asks for
+//! more than there is gives an error. A message longer than a record comes and goes in pieces. Each order to write is one
+//! record at most, and [`Settings::room`] bounds how many come at a time. A node for four peers with windows of 1 KiB,
+//! `Node<Fixed<4, 12>>`, takes 57 kB on a Cortex-M0: 31 for its machine and 2 for each link.
+//!
+//! ```
+//! use mesh_proto::node::*;
+//! use mesh_proto::{Config, Fixed, Incarnation, Limits, Seed, Window};
+//!
+//! let links = Limits { peers: 4, links_per_peer: 2, half_open: 2, dials_in_flight: 2, ..Limits::default() };
+//! let window = Window { bytes: 1024, messages: 16 };
+//! let limits = Limits { message: 256, record: 512, window, ..links };
+//! let door = Door::Open(mesh_proto::wire::Identity::new([1; 32]));
+//! let settings = Settings::new(door, "example", Incarnation::new(1, 7), Seed::Number(1));
+//! let node = Node::<Fixed<4, 12>>::new(Settings { config: Config { limits, ..Config::lan() }, ..settings })?;
+//! # drop(node);
+//! # Ok::<(), mesh_proto::ConfigError>(())
+//! ```
+//!
+//! Halves outside and traces, which come next, take a heap: they are there with the feature `alloc`, whichever tables a
+//! node has.
 //!
 //! # With several tasks
 //!

@@ -178,16 +178,12 @@ impl Shaking {
 
     /// The one who was asked about at a dialer is let in; whether anybody was.
     pub(super) fn let_in(&mut self) -> bool {
-        match mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Wondering(met, hello) => {
-                self.stage = Stage::LetIn(met, hello);
-                true
-            }
-            other => {
-                self.stage = other;
-                false
-            }
+        if !matches!(self.stage, Stage::Wondering(..)) {
+            return false;
         }
+        let Stage::Wondering(met, hello) = self.take_stage() else { return false };
+        self.stage = Stage::LetIn(met, hello);
+        true
     }
 
     /// Takes what a dialer is to say now.
