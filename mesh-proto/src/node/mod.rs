@@ -67,8 +67,8 @@
 //! | where announcements came from, secrets that did not fit somewhere | as many as there are links; the oldest gives way |
 //!
 //! Whatever is full is an answer: a list gives back what does not fit, a link has no name, a configuration that asks for
-//! more than there is gives an error. A message longer than a record comes and goes in pieces. Each order to write is one
-//! record at most, and [`Settings::room`] bounds how many come at a time. A node for four peers with windows of 1 KiB,
+//! more than there is gives an error. A message longer than a record comes and goes in pieces. No order to write is longer
+//! than a record, and [`Settings::room`] bounds how many come at a time. A node for four peers with windows of 1 KiB,
 //! `Node<Fixed<4, 12>>`, takes 57 kB on a Cortex-M0: 31 for its machine and 2 for each link.
 //!
 //! ```

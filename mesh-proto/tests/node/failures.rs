@@ -103,7 +103,7 @@ impl Rogue {
     }
 }
 
-/// O7, O25: whoever names itself like a connected peer is another one, for the name is what the handshake proves.
+/// O7: whoever names itself like a connected peer is another one, for the name is what the handshake proves.
 #[test]
 fn o7_nobody_takes_over_by_a_name() {
     let mut world = up([open(1), open(2)]);
@@ -140,6 +140,26 @@ fn o9_a_malformed_first_word_ends_the_link_at_once() {
     world.pass(secs(2));
     assert!(world.hung_up(silent));
     assert_undisturbed(&mut world);
+}
+
+/// O25: whoever says again what a peer once said has named it, and proves nothing.
+#[test]
+fn o25_a_handshake_of_words_that_were_heard_replaces_no_link() {
+    for pair in [[open(1), open(2)], [closed(1), outside(closed(2))]] {
+        let mut world = up(pair);
+        let [dialer, acceptor] = [0, 1].map(|end| world.wrote(0, end).to_vec());
+        let dials = world.stranger(1, host(1)).expect("there is room");
+        world.write_as_stranger(dials, &dialer);
+        let is_dialed = world.attach_stranger(0, Some(id(2)));
+        world.write_as_stranger(is_dialed, &acceptor);
+        world.pass(secs(1));
+        for (n, stream) in [(0, is_dialed), (1, dials)] {
+            assert!(world.hung_up(stream));
+            assert_eq!(world.members[n].closed, [Reason::ProtocolError]);
+            assert_eq!(world.stats(n).probes, 0, "nothing hints that the link may be dead");
+        }
+        assert_undisturbed(&mut world);
+    }
 }
 
 /// O38: a goodbye that anybody could have sent.
@@ -376,6 +396,43 @@ fn y11_a_member_gets_in_though_strangers_hold_every_place() {
     assert_eq!(strangers, 256);
     world.keep(0, 1);
     assert!(world.until(secs(1), |world| world.are_up(0, 1)));
+}
+
+/// Y14: the hello of a run arrives when the next run of its node is there already, or is about to be.
+#[test]
+fn y14_a_handshake_from_before_a_restart_ends_in_no_conflict() {
+    for settings in [open::<Heap>, closed, unprotected] {
+        for late in [false, true] {
+            let mut world = World::<Heap>::new([settings(1), settings(2)]);
+            world.keep(0, 1);
+            // One record each, and the hello is on its way.
+            assert!(world.carry_from(0, 0, 4000) && world.carry_from(0, 1, 4000));
+            world.held = Some(0);
+            let incarnation = Incarnation::new(2, 77);
+            world.restart(0, Settings { incarnation, ..settings(1) });
+            if late {
+                world.keep(0, 1);
+                assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+            }
+            world.held = None;
+            world.pass(secs(1));
+            world.keep(0, 1);
+            let is_new = |world: &World| {
+                let peer = world.members[1].node.mesh().peer(&id(1));
+                let now = peer.map(|peer| peer.standing);
+                matches!(now, Some(Standing::Up { incarnation: run, .. }) if run == incarnation)
+            };
+            assert!(world.until(secs(5), |world| world.is_up(0, 1) && is_new(world)));
+            world.pass(secs(60));
+            assert!(is_new(&world), "the old run stays in the past");
+            assert_eq!(world.streams(), 2, "and costs the new one no link");
+            let conflicts = |n: usize| world.members[n].closed.iter().filter(|why| **why == Reason::Conflict);
+            assert_eq!([0, 1].map(|n| conflicts(n).count()), [0, 0]);
+            world.send(0, 1, b"from the new run");
+            world.pass(secs(1));
+            assert_eq!(world.came(1), [b"from the new run"]);
+        }
+    }
 }
 
 /// Y22: a hundred strangers wait for a person's answer.

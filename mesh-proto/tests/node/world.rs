@@ -62,8 +62,8 @@ struct Stream {
     /// What each end has written.
     wrote: [Vec<u8>; 2],
     ended: [bool; 2],
-    /// Whether the test has its first end.
-    strange: bool,
+    /// The end that the test has.
+    strange: Option<usize>,
 }
 
 pub(crate) struct World<S: Storage = Heap> {
@@ -77,6 +77,8 @@ pub(crate) struct World<S: Storage = Heap> {
     pub(crate) flip: Option<(usize, usize, usize, u8)>,
     fresh: u64,
     number: u64,
+    /// The stream on which nothing arrives.
+    pub(crate) held: Option<usize>,
     /// Whether streams are accepted.
     pub(crate) accepts: bool,
     /// The stream, and which end of it, that a node is about to name: its first words, or its end, come with the name.
@@ -170,6 +172,7 @@ impl<S: Storage> World<S> {
             flip: None,
             fresh: 0,
             number: 0,
+            held: None,
             accepts: true,
             opening: None,
         };
@@ -376,25 +379,54 @@ impl<S: Storage> World<S> {
     /// Lets a stranger dial a node: gives the stream, whose other end is the test.
     pub(crate) fn stranger(&mut self, n: usize, from: SocketAddr) -> Option<usize> {
         let (stream, fresh) = (self.streams.len(), self.fresh());
-        self.streams.push(Stream { strange: true, ..Stream::default() });
+        self.streams.push(Stream { strange: Some(0), ..Stream::default() });
         self.opening = Some((stream, 1));
         let accepted = Input::Accepted { from: Some(from), class: PathClass::Direct, fresh };
         self.tell(n, accepted).link().is_ok().then_some(stream)
     }
 
+    /// Lets a node open a stream to a stranger by other means than a dial: gives the stream, whose other end is the test.
+    pub(crate) fn attach_stranger(&mut self, n: usize, expected: Option<NodeId>) -> usize {
+        let (stream, fresh) = (self.streams.len(), self.fresh());
+        self.streams.push(Stream { strange: Some(1), ..Stream::default() });
+        self.opening = Some((stream, 0));
+        let attached = Input::Attached { expected, class: PathClass::Direct, fresh };
+        self.tell(n, attached).link().expect("there is room");
+        stream
+    }
+
+    fn strange_end(&self, stream: usize) -> usize {
+        self.streams[stream].strange.expect("it is a stranger's")
+    }
+
     /// A stranger writes to its stream.
     pub(crate) fn write_as_stranger(&mut self, stream: usize, bytes: &[u8]) {
-        self.streams[stream].pipes[0].extend(bytes);
+        let end = self.strange_end(stream);
+        self.streams[stream].pipes[end].extend(bytes);
     }
 
     /// What a node has written to a stranger since it last read.
     pub(crate) fn read_as_stranger(&mut self, stream: usize) -> Vec<u8> {
-        self.streams[stream].pipes[1].drain(..).collect()
+        let end = self.strange_end(stream);
+        self.streams[stream].pipes[1 - end].drain(..).collect()
     }
 
     /// Whether a node has ended a stranger's stream.
     pub(crate) fn hung_up(&self, stream: usize) -> bool {
-        self.streams[stream].ended[1]
+        self.streams[stream].ended[1 - self.strange_end(stream)]
+    }
+
+    /// A node's process ends, and another run of it begins: nobody is told.
+    pub(crate) fn restart(&mut self, n: usize, settings: Settings<S>) {
+        for end in self.streams.iter_mut().flat_map(|stream| &mut stream.ends) {
+            *end = end.filter(|(node, _)| *node != n);
+        }
+        let member = &mut self.members[n];
+        member.node = Node::new(settings).expect("the settings are sound");
+        member.links.clear();
+        member.own.clear();
+        member.named.clear();
+        self.tell(n, Input::Tick);
     }
 
     fn fresh(&mut self) -> Fresh {
@@ -459,12 +491,13 @@ impl<S: Storage> World<S> {
 
     /// Whether the test has one end of a stream.
     pub(crate) fn is_strange(&self, stream: usize) -> bool {
-        self.streams[stream].strange
+        self.streams[stream].strange.is_some()
     }
 
     /// How many strangers a node has not hung up on.
     pub(crate) fn strangers_at(&self, n: usize) -> usize {
-        let of_node = |stream: &&Stream| stream.strange && stream.ends[1].is_some_and(|(node, _)| node == n);
+        let of_node =
+            |stream: &&Stream| stream.strange == Some(0) && stream.ends[1].is_some_and(|(node, _)| node == n);
         self.streams.iter().filter(of_node).count()
     }
 
@@ -554,8 +587,8 @@ impl<S: Storage> World<S> {
     /// Moves so much of what is on its way from one end of a stream; `false` when there is nothing.
     pub(crate) fn carry_from(&mut self, stream: usize, from: usize, longest: usize) -> bool {
         let Stream { ends, pipes, ended, .. } = &mut self.streams[stream];
-        if ends[0].is_none() && from == 1 && !ended[0] {
-            // A stranger reads when it likes.
+        if self.held == Some(stream) || (ends[1 - from].is_none() && !ended[1 - from]) {
+            // A stranger reads when it likes, and who is gone reads no more.
             return false;
         }
         let length = pipes[from].len().min(longest);
