@@ -3,22 +3,29 @@
 use alloc::sync::{Arc, Weak};
 use core::future::{Future, pending};
 use core::panic::AssertUnwindSafe;
-use std::io;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::io::{self, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::panic::catch_unwind;
 use std::thread;
 use std::time::Instant;
 
 use adapter_std::handle::{Driver, Mesh, Started};
-use adapter_std::hub::{Dial, Hub, Incoming, Job, Link, Outgoing};
+use adapter_std::hub::{Attached, Dial, Hub, Incoming, Job, Link, Outgoing, Unattached};
 use adapter_std::platform::clock::{Clock, Time};
 use adapter_std::platform::listen::{AcceptFailure, Accepting};
 use adapter_std::platform::options::TcpOptions;
 use async_executor::Executor;
 use async_io::{Async, Timer, block_on};
 use futures_lite::future::{FutureExt, yield_now};
-use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use futures_lite::io::split;
+use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use mesh_proto::PathClass;
+
+/// How long a stream may take to be shut; it is dropped then.
+const SHUTTING: Duration = Duration::from_secs(1);
 
 /// Drives a node on a thread of its own, or on an executor of the program.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +60,7 @@ impl Driver for Smol {
             listeners.into_iter().map(Async::new_nonblocking).collect::<io::Result<_>>()?;
         let executor = self.on.clone().unwrap_or_default();
         let tasks = Tasks { executor: Arc::downgrade(&executor), options: TcpOptions::within(detect_within) };
+        hub.keep_driver(tasks.clone());
         for listener in listeners {
             tasks.spawn(accept(tasks.clone(), hub.clone(), listener));
         }
@@ -74,7 +82,7 @@ fn run_all(executor: &Executor<'static>, hub: &Hub) {
             }
         });
     };
-    // What the application is asked may panic: that ends the task, and no other.
+    // What is the application's may panic, its streams and its wakers: that ends the task, and no other.
     while catch_unwind(AssertUnwindSafe(all)).is_err() {
         log::error!("a task of the node panicked");
     }
@@ -94,10 +102,21 @@ impl Tasks {
         }
     }
 
-    fn run(&self, link: Link, stream: Async<TcpStream>) {
+    fn run_tcp(&self, mut link: Link, stream: Async<TcpStream>) {
         let stream = Arc::new(stream);
-        self.spawn(read(link.incoming, Arc::clone(&stream)));
-        self.spawn(write(link.outgoing, stream));
+        let at_once = Arc::clone(&stream);
+        link.outgoing.writes_at_once(move |bytes| at_once.get_ref().write(bytes));
+        self.run(link, Half(Arc::clone(&stream)), Half(stream));
+    }
+
+    fn run(
+        &self,
+        link: Link,
+        reading: impl AsyncRead + Unpin + Send + 'static,
+        writing: impl AsyncWrite + Unpin + Send + 'static,
+    ) {
+        self.spawn(read(link.incoming, reading));
+        self.spawn(write(link.outgoing, writing));
     }
 }
 
@@ -133,7 +152,7 @@ async fn dial(tasks: Tasks, to: Dial) {
             tasks.options.apply(&stream);
             let socket = stream.get_ref();
             if let Some(link) = to.connected(socket.local_addr().ok(), socket.peer_addr().ok()) {
-                tasks.run(link, stream);
+                tasks.run_tcp(link, stream);
             }
         }
         Some(Err(error)) => to.failed(&error),
@@ -152,7 +171,7 @@ async fn accept(tasks: Tasks, hub: Hub, listener: Async<TcpListener>) {
                 tasks.options.apply(&stream);
                 let local = stream.get_ref().local_addr().ok();
                 if let Some(link) = hub.accept(Some(from), local, PathClass::Direct) {
-                    tasks.run(link, stream);
+                    tasks.run_tcp(link, stream);
                 }
             }
             Some(Err(error)) => match accepting.failed(&error) {
@@ -167,11 +186,33 @@ async fn accept(tasks: Tasks, hub: Hub, listener: Async<TcpListener>) {
     }
 }
 
-async fn read(mut incoming: Incoming, stream: Arc<Async<TcpStream>>) {
+/// Joins a node to another by any stream of bytes that goes both ways and in order: of a WebSocket, TLS, a Unix socket, a
+/// serial line, memory. One end is attached as dialed, the other as accepted. It is encrypted and watched over as any other
+/// link is; when it ends nobody dials it again, and the session goes on over the next one.
+///
+/// Two tasks have the stream, where those of the node run. When the link is over they close the stream, for a second at most,
+/// and drop it.
+///
+/// # Errors
+///
+/// Why it is not attached. The stream is dropped, and nothing else has changed.
+pub fn attach(
+    mesh: &Mesh,
+    stream: impl AsyncRead + AsyncWrite + Send + 'static,
+    side: Attached,
+    class: PathClass,
+) -> Result<(), Unattached> {
+    let tasks = mesh.hub().driver::<Tasks>().ok_or(Unattached::NoRuntime)?;
+    let link = mesh.hub().attach(side, class)?;
+    let (reading, writing) = split(Box::pin(stream));
+    tasks.run(link, reading, writing);
+    Ok(())
+}
+
+async fn read(mut incoming: Incoming, mut stream: impl AsyncRead + Unpin) {
     let mut over = incoming.over();
     loop {
-        let mut half = &*stream;
-        let reading = async { Some(half.read(incoming.space()).await) };
+        let reading = async { Some(stream.read(incoming.space()).await) };
         let read = none_after(&mut over).or(reading).await;
         if !read.is_some_and(|read| incoming.came(read)) {
             return;
@@ -181,19 +222,60 @@ async fn read(mut incoming: Incoming, stream: Arc<Async<TcpStream>>) {
     }
 }
 
-async fn write(mut outgoing: Outgoing, stream: Arc<Async<TcpStream>>) {
+async fn write(mut outgoing: Outgoing, mut stream: impl AsyncWrite + Unpin) {
     let mut over = outgoing.over();
     while outgoing.ready().await {
-        let mut half = &*stream;
-        let writing = async { Some(half.write(outgoing.bytes()).await) };
+        let writing = async { Some(stream.write(outgoing.bytes()).await) };
         // Writing first, so that what can be written without waiting is, when the link is over.
         let written = writing.or(none_after(&mut over)).await;
         if !written.is_some_and(|written| outgoing.wrote(written)) {
             break;
         }
+        if outgoing.bytes().is_empty() {
+            // What a stream keeps to itself goes out before anybody waits.
+            let flushing = async { Some(stream.flush().await) };
+            let Some(flushed) = flushing.or(none_after(&mut over)).await else { break };
+            if let Err(error) = flushed
+                && !outgoing.wrote(Err(error))
+            {
+                break;
+            }
+        }
     }
-    if stream.get_ref().shutdown(Shutdown::Write).is_err() {
+    let closing = async { Some(stream.close().await) };
+    let most = async {
+        Timer::after(SHUTTING).await;
+        None
+    };
+    if !matches!(closing.or(most).await, Some(Ok(()))) {
         log::trace!("a stream was gone before it was shut");
+    }
+}
+
+/// One half of a socket. Closing the half that writes shuts it.
+struct Half(Arc<Async<TcpStream>>);
+
+impl AsyncRead for Half {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Half {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self.0).poll_flush(context)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.get_ref().shutdown(Shutdown::Write))
     }
 }
 

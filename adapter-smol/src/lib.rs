@@ -42,8 +42,9 @@ mod driver;
 use alloc::sync::Arc;
 
 pub use adapter_std::handle::*;
+pub use adapter_std::hub::{Attached, Unattached};
 pub use async_executor::Executor;
-pub use driver::Smol;
+pub use driver::{Smol, attach};
 
 /// Makes a node.
 pub type Builder = adapter_std::handle::Builder<Smol>;

@@ -28,7 +28,8 @@
 //! One thread looks after the node, one watches its surroundings, one accepts at each listener, and each link has two: one that
 //! reads (and dials, if this end does) and one that writes. So there are at most twice
 //! [`Limits::links`](mesh_proto::Limits::links) of these, 1,600 by default: set lower limits where threads are dear. Names are
-//! looked up on up to four more. A link that the system has no thread for ends as exhausted; the others go on.
+//! looked up on up to four more. A link that the system has no thread for ends as exhausted; the others go on. A stream that
+//! the program [attaches](attach) has a third, which shuts it.
 //!
 //! All threads end when the last [`Mesh`] is dropped: at once but for those that are in the middle of a write that waits,
 //! which see it within a second. It builds on Windows and macOS, and is tested on Linux.
@@ -50,7 +51,8 @@ pub use handle::{
     Change, Contact, ContactError, Happened, Happening, Left, Message, Paused, Question, Received, SendError,
     StartError, Undelivered, WishError,
 };
-pub use threads::{Happenings, Mesh, Messages, Receipt, Threads, TimedOut, Watch};
+pub use hub::{Attached, Unattached};
+pub use threads::{Duplex, Happenings, Mesh, Messages, Receipt, Split, Threads, TimedOut, Watch, attach};
 
 /// Makes a node.
 pub type Builder = handle::Builder<Threads>;

@@ -2,6 +2,8 @@
 
 use alloc::sync::Arc;
 use core::future::pending;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io;
 use std::time::Instant;
@@ -13,6 +15,7 @@ use adapter_std::platform::listen::{AcceptFailure, Accepting};
 use adapter_std::platform::options::TcpOptions;
 use mesh_proto::PathClass;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, sleep_until, timeout};
@@ -52,6 +55,7 @@ impl Driver for Tokio {
     fn drive(self, started: Started) -> io::Result<Mesh> {
         let Started { mesh, hub, listeners, detect_within } = started;
         let runtime = Handle::try_current().map_err(io::Error::other)?;
+        hub.keep_driver(runtime.clone());
         let options = TcpOptions::within(detect_within);
         for listener in listeners {
             let _entered = runtime.enter();
@@ -122,7 +126,10 @@ async fn accept(hub: Hub, listener: TcpListener, options: TcpOptions) {
             }
             Err(error) => match accepting.failed(&error) {
                 AcceptFailure::Nothing | AcceptFailure::One => {}
-                AcceptFailure::Pause(pause) => sleep(pause).await,
+                AcceptFailure::Pause(pause) => tokio::select! {
+                    () = sleep(pause) => {}
+                    () = &mut ended => return,
+                },
             },
         }
     }
@@ -132,30 +139,59 @@ async fn accept(hub: Hub, listener: TcpListener, options: TcpOptions) {
 /// serial line, [`duplex`](tokio::io::duplex). One end is attached as dialed, the other as accepted. It is encrypted and
 /// watched over as any other link is; when it ends nobody dials it again, and the session goes on over the next one.
 ///
-/// To be called inside a runtime.
+/// Two tasks have the stream: on the runtime that drives the node, or on the one that this is called in where the node is not
+/// driven by tokio. When the link is over they shut the stream, for a second at most, and drop it.
 ///
 /// # Errors
 ///
-/// The node has no place for it. The stream is dropped, and nothing else has changed.
-///
-/// # Panics
-///
-/// Outside a runtime.
+/// Why it is not attached. The stream is dropped, and nothing else has changed.
 pub fn attach(
     mesh: &Mesh,
     stream: impl AsyncRead + AsyncWrite + Send + 'static,
     side: Attached,
     class: PathClass,
 ) -> Result<(), Unattached> {
+    let runtime = mesh.hub().driver().cloned().or_else(|| Handle::try_current().ok());
+    let runtime = runtime.ok_or(Unattached::NoRuntime)?;
     let link = mesh.hub().attach(side, class)?;
     let (reading, writing) = tokio::io::split(stream);
+    let _entered = runtime.enter();
     run(link, reading, writing);
     Ok(())
 }
 
-fn run_tcp(link: Link, stream: TcpStream) {
+fn run_tcp(mut link: Link, stream: TcpStream) {
     let (reading, writing) = stream.into_split();
-    run(link, reading, writing);
+    let writing = Arc::new(writing);
+    let at_once = Arc::clone(&writing);
+    link.outgoing.writes_at_once(move |bytes| at_once.try_write(bytes));
+    run(link, reading, Shared(writing));
+}
+
+/// The half of a stream that is written to, by the link's task and by those who send.
+struct Shared(Arc<OwnedWriteHalf>);
+
+impl AsyncWrite for Shared {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let stream: &TcpStream = self.0.as_ref().as_ref();
+        loop {
+            match stream.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(stream.poll_write_ready(context))?;
+                }
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// It is shut when it is dropped.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 fn run(
@@ -192,6 +228,19 @@ async fn write(mut outgoing: Outgoing, mut stream: impl AsyncWrite + Unpin) {
         };
         if !outgoing.wrote(written) {
             break;
+        }
+        if outgoing.bytes().is_empty() {
+            // What a stream keeps to itself goes out before anybody waits.
+            let flushed = tokio::select! {
+                biased;
+                flushed = stream.flush() => flushed,
+                () = &mut over => break,
+            };
+            if let Err(error) = flushed
+                && !outgoing.wrote(Err(error))
+            {
+                break;
+            }
         }
     }
     if !matches!(timeout(SHUTTING, stream.shutdown()).await, Ok(Ok(()))) {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use adapter_tokio::{Attached, Builder, Happening, Happenings, Mesh, Messages, Tokio, Unattached, attach};
 use mesh_proto::wire::MeshSecret;
 use mesh_proto::{NodeId, Outcome, PathClass, Reason, Standing, SystemError, Unable};
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{BufStream, DuplexStream, duplex};
 use tokio::time::{Instant, timeout};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -185,4 +185,28 @@ async fn a_black_hole_is_found_dead_in_time() {
     assert_eq!((at_a, at_b), (Reason::Silent, Reason::Silent));
     assert!(began.elapsed() <= within + Duration::from_millis(10), "{:?}", began.elapsed());
     drop((one, other));
+}
+
+#[tokio::test]
+async fn what_a_stream_keeps_to_itself_is_flushed() {
+    let (a, b) = nodes(Tokio::new());
+    let (here, there) = duplex(1000);
+    attach(&a, BufStream::new(here), ANYBODY, PathClass::Direct).expect("there is room");
+    attach(&b, BufStream::new(there), Attached::Accepted, PathClass::Direct).expect("there is room");
+    a.send(b.me(), vec![7; 100_000]).await.expect("it is known");
+    assert_eq!(next(&mut b.messages()).await, vec![7; 100_000]);
+}
+
+#[test]
+fn a_node_takes_streams_wherever_it_is_called_and_on_its_own_runtime() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("there is room");
+    let (a, b) = runtime.block_on(async { nodes(Tokio::new()) });
+    join(&a, &b);
+    runtime.block_on(is_up(&a, b.me()));
+    let builder = adapter_std::builder().secret(MeshSecret::new([7; 32])).discover_nobody().listen_nowhere();
+    let other = builder.start().expect("it starts");
+    let attached = || attach(other.handle(), duplex(1000).0, ANYBODY, PathClass::Direct);
+    assert_eq!(attached(), Err(Unattached::NoRuntime));
+    runtime.block_on(async { attached().expect("a runtime is here") });
 }

@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let builder = adapter_smol::builder().network("chat").secret(secret);
     let mesh = options.peer.into_iter().fold(builder, adapter_smol::Builder::keep).start()?;
     for address in mesh.addresses() {
-        println!("{:?} is {}@{address}", mesh.me(), mesh.me().to_text().as_str());
+        println!("{:?} is {}@{address}", mesh.me(), mesh.me());
     }
     future::block_on(async {
         chat(&mesh).await;

@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let builder = adapter_std::builder().network("chat").secret(secret);
     let mesh = options.peer.into_iter().fold(builder, adapter_std::Builder::keep).start()?;
     for address in mesh.addresses() {
-        println!("{:?} is {}@{address}", mesh.me(), mesh.me().to_text().as_str());
+        println!("{:?} is {}@{address}", mesh.me(), mesh.me());
     }
     thread::scope(|threads| {
         threads.spawn(|| print_messages(&mesh));

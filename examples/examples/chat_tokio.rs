@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let builder = adapter_tokio::builder().network("chat").secret(secret);
     let mesh = options.peer.into_iter().fold(builder, adapter_tokio::Builder::keep).start()?;
     for address in mesh.addresses() {
-        println!("{:?} is {}@{address}", mesh.me(), mesh.me().to_text().as_str());
+        println!("{:?} is {}@{address}", mesh.me(), mesh.me());
     }
     chat(&mesh).await?;
     mesh.leave(Duration::from_secs(5)).await;

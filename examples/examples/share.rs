@@ -50,7 +50,7 @@ fn main() -> Result<(), Failure> {
     let builder = adapter_std::builder().network("share").secret(secret).discover_nobody();
     let mesh = peer.into_iter().fold(builder, adapter_std::Builder::keep).start()?;
     for address in mesh.addresses() {
-        println!("{:?} is {}@{address}", mesh.me(), mesh.me().to_text().as_str());
+        println!("{:?} is {}@{address}", mesh.me(), mesh.me());
     }
     match (file, into) {
         (Some(file), _) => give(&mesh, &file, times),

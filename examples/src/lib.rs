@@ -3,6 +3,7 @@
 
 extern crate alloc;
 
+pub mod bench;
 pub mod relay;
 pub mod runtime;
 

@@ -86,6 +86,14 @@ impl Relay {
         *lock(&self.shared.delay) = delay;
     }
 
+    /// Where the stream that comes from this address comes out, as whoever it leads to sees it.
+    #[must_use]
+    pub fn far_end(&self, near: SocketAddr) -> Option<SocketAddr> {
+        let streams = lock(&self.shared.streams);
+        let of = streams.iter().find(|stream| stream.near.peer_addr().is_ok_and(|from| from == near))?;
+        of.far.local_addr().ok()
+    }
+
     /// Cuts all streams that go through here now: how many.
     pub fn cut(&self) -> usize {
         let streams = core::mem::take(&mut *lock(&self.shared.streams));

@@ -1,12 +1,20 @@
 //! The one place that knows which runtimes there are.
 
 use std::io;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 
 use adapter_smol::Smol;
 use adapter_std::Threads;
 use adapter_std::handle::{Builder, Driver, Mesh, StartError};
+#[cfg(unix)]
+use adapter_std::hub::{Attached, Unattached};
+#[cfg(unix)]
+use adapter_std::platform::errors::system_error;
 use adapter_tokio::Tokio;
 use clap::ValueEnum;
+#[cfg(unix)]
+use mesh_proto::PathClass;
 
 /// What drives the nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -73,6 +81,35 @@ impl Engine {
             }
             Self::Smol => setup.set_up(Builder::new(Smol::new())).start(),
             Self::Std => setup.set_up(Builder::new(Threads::new())).start().map(|mesh| mesh.handle().clone()),
+        }
+    }
+
+    /// Attaches a stream to a node that runs on it.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not attached.
+    #[cfg(unix)]
+    pub fn attach(
+        &self,
+        mesh: &Mesh,
+        stream: UnixStream,
+        side: Attached,
+        class: PathClass,
+    ) -> Result<(), Unattached> {
+        let failed = |error: io::Error| Unattached::System(system_error(&error));
+        match self {
+            Self::Tokio(runtime) => {
+                let _entered = runtime.enter();
+                stream.set_nonblocking(true).map_err(failed)?;
+                let stream = tokio::net::UnixStream::from_std(stream).map_err(failed)?;
+                adapter_tokio::attach(mesh, stream, side, class)
+            }
+            Self::Smol => {
+                let stream = async_io::Async::new(stream).map_err(failed)?;
+                adapter_smol::attach(mesh, stream, side, class)
+            }
+            Self::Std => adapter_std::attach(&mesh.clone().into(), stream, side, class),
         }
     }
 }

@@ -108,6 +108,15 @@ pub type Losses = Vec<Loss, MAX_LOSSES>;
 /// Links that both ends are done with.
 pub type Tags = Vec<LinkTag, MAX_LOSSES>;
 
+impl Frame<'_> {
+    /// Whether a driver may hold the frame back for a few milliseconds, to write it with the next one: nobody waits for
+    /// it. The order of the frames of a link stays as it is.
+    #[must_use]
+    pub const fn can_wait(&self) -> bool {
+        matches!(self, Self::Marks(_))
+    }
+}
+
 #[cfg(feature = "alloc")]
 impl Frame<'_> {
     /// The same, depending on nobody. A body that is only borrowed is copied.

@@ -1,11 +1,15 @@
 //! Names: of nodes, of their runs, of links.
 
-use core::fmt;
+use core::fmt::{self, Write};
 use core::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
+use crate::letters;
 use crate::storage::Slot;
+
+/// So many letters of a name are enough to tell some nodes apart.
+const SHORT: usize = 8;
 
 /// A node's name: the public key that the handshake of every one of its links proves.
 ///
@@ -26,6 +30,12 @@ impl NodeId {
         &self.0
     }
 
+    fn letters(&self, f: &mut fmt::Formatter<'_>, most: usize) -> fmt::Result {
+        let mut symbols = [0; letters::KEY + letters::CHECK];
+        letters::spell(letters::NODE, &self.0, &mut symbols);
+        letters::characters(&symbols).take(most).try_for_each(|letter| f.write_char(char::from(letter)))
+    }
+
     /// What the table of peers is sorted by: enough to find a peer with one comparison more.
     pub(crate) const fn prefix(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
@@ -33,16 +43,18 @@ impl NodeId {
     }
 }
 
+/// The name as people copy it, with characters that tell a typo. With the feature `noise` it can be read again.
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{}1", letters::NODE)?;
+        self.letters(f, usize::MAX)
     }
 }
 
+/// The first letters of what [`Display`](fmt::Display) writes behind `meshnode1`.
 impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, ..] = self.0;
-        write!(f, "{a:02x}{b:02x}{c:02x}{d:02x}")
+        self.letters(f, SHORT)
     }
 }
 

@@ -107,6 +107,7 @@ mod explain;
 pub mod explore;
 mod frame;
 mod id;
+mod letters;
 mod machine;
 mod message;
 mod news;

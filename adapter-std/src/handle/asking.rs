@@ -1,23 +1,22 @@
-//! Typed questions and their answers, and typed messages: serde over postcard.
+//! Typed questions and their answers: serde over postcard.
 
 use alloc::sync::Arc;
 use core::fmt;
 use core::future::Future;
-use core::marker::PhantomData;
 use core::pin::Pin;
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 
-use bytes::Bytes;
 use futures_core::Stream;
-use mesh_proto::{NodeId, Outcome, Reason, Standing};
+use mesh_proto::{NodeId, Outcome, Reason};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::sending::Sending;
-use super::{Mesh, Message, Messages, Receipt, SendError};
+use super::sending::Posting;
+use super::waiting::{Waits, next};
+use super::{Mesh, Message, Receipt, SendError};
 use crate::hub::asks::{ANSWER, ASK, Answer, NUMBER, number};
-use crate::hub::{Received, Serving};
+use crate::hub::{Place, Received, Serving};
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,13 +81,7 @@ impl Mesh {
         peer: NodeId,
         question: &Q,
     ) -> Result<A, RequestError> {
-        let run = self.run_of(peer);
-        let asked = Asked { mesh: self, number: self.hub().with(|state| state.asks().begin(peer, run)) };
-        let mut body = asked.number.to_le_bytes().to_vec();
-        body = postcard::to_extend(question, body).map_err(|_| RequestError::Unwritable)?;
-        let message = Message::from(body).of_kind(ASK);
-        let receipt = self.post_with_receipt(peer, message.posted()).await.map_err(RequestError::Unsent)?;
-        match asked.answer(receipt).await? {
+        match self.ask(peer, ASK, question).await? {
             Answer::Given(body) => postcard::from_bytes(&body).map_err(|_| RequestError::OtherType),
             Answer::Unreadable => Err(RequestError::Unreadable),
             Answer::Declined => Err(RequestError::Declined),
@@ -97,17 +90,27 @@ impl Mesh {
         }
     }
 
+    /// Sends something of this kind, which has to be answered, and waits for the answer.
+    pub(super) async fn ask<Q: Serialize>(
+        &self,
+        peer: NodeId,
+        kind: u8,
+        question: &Q,
+    ) -> Result<Answer, RequestError> {
+        let run = self.run_of(peer);
+        let asked = Asked { mesh: self, number: self.hub().with(|state| state.asks().begin(peer, run)) };
+        let mut body = asked.number.to_le_bytes().to_vec();
+        body = postcard::to_extend(question, body).map_err(|_| RequestError::Unwritable)?;
+        let message = Message::from(body).of_kind(kind);
+        let receipt = self.post_with_receipt(peer, message.posted()).await.map_err(RequestError::Unsent)?;
+        asked.answer(receipt).await
+    }
+
     /// The questions that come. As long as none of these exists, questions are answered with 'nobody answers here'.
     #[must_use]
     pub fn requests(&self) -> Requests {
         self.hub().serving().0.fetch_add(1, Ordering::AcqRel);
-        Requests { mesh: self.clone(), serving: Arc::clone(self.hub().serving()) }
-    }
-
-    /// Messages of one type, both ways.
-    #[must_use]
-    pub fn typed<T>(&self) -> Typed<T> {
-        Typed { mesh: self.clone(), messages: self.messages(), of: PhantomData }
+        Requests { mesh: self.clone(), serving: Arc::clone(self.hub().serving()), place: Place::NONE }
     }
 }
 
@@ -143,7 +146,8 @@ impl Asked<'_> {
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        self.mesh.hub().with(|state| state.asks().drop_ask(self.number));
+        let gone = self.mesh.hub().with(|state| state.asks().drop_ask(self.number));
+        drop(gone);
     }
 }
 
@@ -152,30 +156,42 @@ impl Drop for Asked<'_> {
 pub struct Requests {
     mesh: Mesh,
     serving: Arc<Serving>,
+    place: Place,
 }
 
 impl Requests {
     /// The next question; `None` once the node has ended. Dropping the wait loses nothing.
     pub async fn next(&mut self) -> Option<Request> {
-        core::future::poll_fn(|context| self.poll_request(context)).await
+        next(self).await
+    }
+}
+
+impl Waits for Requests {
+    type Comes = Option<Request>;
+
+    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Request>> {
+        let received = core::task::ready!(self.mesh.hub().poll_asked(&mut self.place, context));
+        Poll::Ready(received.map(|received| Request { mesh: self.mesh.clone(), received, answered: false }))
     }
 
-    fn poll_request(&self, context: &Context<'_>) -> Poll<Option<Request>> {
-        let received = core::task::ready!(self.mesh.hub().poll_asked(context));
-        Poll::Ready(received.map(|received| Request { mesh: self.mesh.clone(), received, answered: false }))
+    fn give_up(&mut self) {
+        if self.place.is_taken() {
+            self.mesh.hub().leave_asked(&mut self.place);
+        }
     }
 }
 
 impl Stream for Requests {
     type Item = Request;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Request>> {
-        self.poll_request(context)
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Request>> {
+        Waits::poll_next(&mut *self, context)
     }
 }
 
 impl Drop for Requests {
     fn drop(&mut self) {
+        self.give_up();
         self.serving.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -208,18 +224,21 @@ impl Request {
         })
     }
 
-    /// Answers; waits while the window of the asking end is full. Dropped while it waits, it declines as far as there is room.
+    /// Answers; waits while the window of the asking end is full. Dropped while it waits, it declines.
     ///
     /// # Errors
     ///
-    /// Why the answer cannot be sent. The question is declined.
-    pub async fn answer<A: Serialize>(mut self, answer: &A) -> Result<(), SendError> {
+    /// Why the answer cannot be sent. The question is declined, unless its session has ended: nobody waits then.
+    pub async fn answer<A: Serialize>(mut self, answer: &A) -> Result<(), AnswerError> {
+        if !self.mesh.hub().goes_on(self.received.from) {
+            return Err(AnswerError::Ended);
+        }
         // What serde cannot write down is no answer.
         let answer = postcard::to_extend(answer, Vec::new())
             .map_or(Answer::Declined, |body| Answer::Given(body.into()));
         let Some(message) = self.message(&answer) else { return Ok(()) };
-        let mut sending = Sending::new(self.received.from, message.posted());
-        core::future::poll_fn(|context| sending.poll(self.mesh.hub(), context)).await?;
+        let posting = Posting::new(self.mesh.hub(), self.received.from, message.posted());
+        posting.await.map_err(AnswerError::Unsent)?;
         self.answered = true;
         Ok(())
     }
@@ -229,17 +248,10 @@ impl Request {
     }
 
     fn tell(&mut self, answer: &Answer) {
-        // A session that has ended took its questions with it: a word about one would begin another session.
-        let goes_on = self.mesh.peer(self.received.from).is_some_and(|peer| match peer.standing {
-            Standing::Up { .. } | Standing::Away { .. } => true,
-            Standing::Down { .. } => false,
-        });
         if !core::mem::replace(&mut self.answered, true)
-            && goes_on
-            && let Some(message) = self.message(answer)
-            && let Err(error) = self.mesh.hub().post(self.received.from, message.posted(), None)
+            && let Some(number) = number(&self.received.body)
         {
-            log::debug!("a question is not declined: {}", error.why);
+            self.mesh.hub().answer(self.received.from, number, answer);
         }
     }
 }
@@ -250,64 +262,22 @@ impl Drop for Request {
     }
 }
 
-/// Messages of one type, both ways: what comes and cannot be read as it is given out as it came.
-#[derive(Debug)]
-pub struct Typed<T> {
-    mesh: Mesh,
-    messages: Messages,
-    of: PhantomData<fn() -> T>,
-}
-
-impl<T: Serialize> Typed<T> {
-    /// Sends one; waits while the peer's window is full. Dropped while it waits, it sends nothing.
-    ///
-    /// # Errors
-    ///
-    /// Why it cannot be sent.
-    pub async fn send(&self, peer: NodeId, message: &T) -> Result<(), TypedError> {
-        let body = postcard::to_extend(message, Vec::new()).map_err(|_| TypedError::Unwritable)?;
-        self.mesh.send(peer, Bytes::from(body)).await.map_err(TypedError::Unsent)
-    }
-}
-
-impl<T: DeserializeOwned> Typed<T> {
-    /// The next message and its sender; `None` once the node has ended. Dropping the wait loses nothing.
-    pub async fn next(&mut self) -> Option<Result<(NodeId, T), Undecodable>> {
-        self.messages.next().await.map(read)
-    }
-}
-
-impl<T: DeserializeOwned> Stream for Typed<T> {
-    type Item = Result<(NodeId, T), Undecodable>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.messages).poll_next(context).map(|received| received.map(read))
-    }
-}
-
-fn read<T: DeserializeOwned>(received: Received) -> Result<(NodeId, T), Undecodable> {
-    match postcard::from_bytes(&received.body) {
-        Ok(message) => Ok((received.from, message)),
-        Err(_) => Err(Undecodable(received)),
-    }
-}
-
-/// Why a typed message was not sent.
+/// Why an answer was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TypedError {
+pub enum AnswerError {
+    /// The session in which the question came has ended.
+    Ended,
     /// As for any message.
     Unsent(SendError),
-    /// A message of this type cannot be written down.
-    Unwritable,
 }
 
-impl fmt::Display for TypedError {
+impl fmt::Display for AnswerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Ended => f.write_str("the session of the question has ended: nobody waits for its answer"),
             Self::Unsent(error) => error.fmt(f),
-            Self::Unwritable => f.write_str("a message of this type cannot be written down"),
         }
     }
 }
 
-impl core::error::Error for TypedError {}
+impl core::error::Error for AnswerError {}

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use futures_core::Stream;
 
 use super::Mesh;
-use crate::hub::Happening;
+use super::waiting::{Waits, next};
+use crate::hub::{Happening, Place};
 
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,25 +27,30 @@ pub struct Happened {
 pub struct Happenings {
     mesh: Mesh,
     next: u64,
+    place: Place,
 }
 
 impl Happenings {
     pub(super) fn new(mesh: Mesh) -> Self {
         let next = mesh.hub().with(|state| state.log().next());
-        Self { mesh, next }
+        Self { mesh, next, place: Place::NONE }
     }
 
     pub(super) const fn from_the_start(mesh: Mesh) -> Self {
-        Self { mesh, next: 0 }
+        Self { mesh, next: 0, place: Place::NONE }
     }
 
-    /// The next one; `None` once the node has ended.
+    /// The next one; `None` once the node has ended. Dropping the wait loses nothing.
     pub async fn next(&mut self) -> Option<Happened> {
-        core::future::poll_fn(|context| self.poll_happened(context)).await
+        next(self).await
     }
+}
 
-    fn poll_happened(&mut self, context: &Context<'_>) -> Poll<Option<Happened>> {
-        let next = &mut self.next;
+impl Waits for Happenings {
+    type Comes = Option<Happened>;
+
+    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Happened>> {
+        let (next, place) = (&mut self.next, &mut self.place);
         self.mesh.hub().with(|state| match state.log().at(*next) {
             Some((missed, at, what)) => {
                 *next += missed + 1;
@@ -52,10 +58,23 @@ impl Happenings {
             }
             None if state.is_over() => Poll::Ready(None),
             None => {
-                state.watch_log(context.waker());
+                state.watch_log(place, context.waker());
                 Poll::Pending
             }
         })
+    }
+
+    fn give_up(&mut self) {
+        if self.place.is_taken() {
+            let gone = self.mesh.hub().with(|state| state.leave_log(&mut self.place));
+            drop(gone);
+        }
+    }
+}
+
+impl Drop for Happenings {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 
@@ -63,6 +82,6 @@ impl Stream for Happenings {
     type Item = Happened;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Happened>> {
-        self.poll_happened(context)
+        Waits::poll_next(&mut *self, context)
     }
 }

@@ -1,5 +1,7 @@
 //! Leaving: what can still be sent goes out, then everybody is told.
 
+use core::future::Future;
+use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
@@ -7,7 +9,7 @@ use mesh_proto::node::Input;
 use mesh_proto::{Instant, PeerView, Wait, Window};
 
 use super::Mesh;
-use crate::hub::{State, Undelivered};
+use crate::hub::{Place, State, Undelivered};
 
 /// How long goodbyes may take when there is nothing more to send.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -29,9 +31,49 @@ impl Left {
     }
 }
 
+/// A node that leaves.
+#[derive(Debug)]
+pub(super) struct Leaving<'m> {
+    mesh: &'m Mesh,
+    step: Step,
+    place: Place,
+}
+
+impl<'m> Leaving<'m> {
+    pub(super) const fn new(mesh: &'m Mesh, within: Duration) -> Self {
+        Self { mesh, step: Step::Begins(within), place: Place::NONE }
+    }
+}
+
+impl Future for Leaving<'_> {
+    type Output = Left;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Left> {
+        let Self { mesh, step, place } = &mut *self;
+        let left = mesh.hub().with(|state| step.take(state, place, context));
+        if left.is_ready() {
+            mesh.hub().end();
+        }
+        left
+    }
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if self.place.is_taken() {
+            let gone = self.mesh.hub().with(|state| state.post().leaves_the_end(&mut self.place));
+            drop(gone);
+        }
+        if let Step::Farewell(..) = self.step {
+            // What is still to be written is, as far as that needs no waiting.
+            self.mesh.hub().end();
+        }
+    }
+}
+
 /// How far leaving is.
 #[derive(Debug)]
-pub(super) enum Leaving {
+enum Step {
     /// It has not begun.
     Begins(Duration),
     /// What was sent is being taken.
@@ -42,16 +84,8 @@ pub(super) enum Leaving {
     Gone,
 }
 
-impl Leaving {
-    pub(super) fn poll(&mut self, mesh: &Mesh, context: &Context<'_>) -> Poll<Left> {
-        let left = mesh.hub().with(|state| self.step(state, context));
-        if left.is_ready() {
-            mesh.hub().end();
-        }
-        left
-    }
-
-    fn step(&mut self, state: &mut State, context: &Context<'_>) -> Poll<Left> {
+impl Step {
+    fn take(&mut self, state: &mut State, place: &mut Place, context: &Context<'_>) -> Poll<Left> {
         let now = state.now().awake;
         loop {
             *self = match core::mem::replace(self, Self::Gone) {
@@ -59,7 +93,7 @@ impl Leaving {
                 Self::Flushes(by) => {
                     let unflushed = unflushed(state);
                     if unflushed.messages > 0 && now < by && !state.is_over() {
-                        state.leave_by(Wait::Until(by), context.waker());
+                        state.leave_by(Wait::Until(by), place, context.waker());
                         *self = Self::Flushes(by);
                         return Poll::Pending;
                     }
@@ -68,7 +102,7 @@ impl Leaving {
                 }
                 Self::Farewell(by, left) => {
                     if !state.has_no_links() && now < by && !state.is_over() {
-                        state.leave_by(Wait::Until(by), context.waker());
+                        state.leave_by(Wait::Until(by), place, context.waker());
                         *self = Self::Farewell(by, left);
                         return Poll::Pending;
                     }

@@ -13,7 +13,7 @@ use mesh_proto::{
 
 use super::contact::{Contact, Place};
 use super::leaving::{Leaving, collect};
-use super::sending::Sending;
+use super::sending::Posting;
 use super::{Happenings, Left, Message, Messages, PeerSink, Receipt, SendError, Watch};
 use crate::hub::{Hub, Undelivered};
 use crate::platform::identity_file::IdentityFile;
@@ -149,8 +149,7 @@ impl Mesh {
     ///
     /// Why it can not be sent.
     pub async fn send(&self, peer: NodeId, message: impl Into<Message>) -> Result<(), SendError> {
-        let mut sending = Sending::new(peer, message.into().checked()?);
-        core::future::poll_fn(|context| sending.poll(self.hub(), context)).await
+        Posting::new(self.hub(), peer, message.into().checked()?).await
     }
 
     /// Sends a message, if there is room now.
@@ -163,6 +162,8 @@ impl Mesh {
     }
 
     /// As [`send`](Self::send), with a receipt that becomes what became of the message: taken, or why not.
+    ///
+    /// Dropped while it waits, it sends nothing.
     ///
     /// # Errors
     ///
@@ -183,8 +184,8 @@ impl Mesh {
         let token = self.hub().with(|state| state.post().begin_receipt());
         // Should this be dropped while it waits, so is the receipt.
         let receipt = Receipt::new(self.clone(), token);
-        let mut sending = Sending::new(peer, mesh_proto::Message { token, wants: Wants::Receipt, ..message });
-        core::future::poll_fn(|context| sending.poll(self.hub(), context)).await?;
+        let message = mesh_proto::Message { token, wants: Wants::Receipt, ..message };
+        Posting::new(self.hub(), peer, message).await?;
         Ok(receipt)
     }
 
@@ -298,10 +299,10 @@ impl Mesh {
 
     /// Waits until all that was sent is taken, for so long at most; then says goodbye to everybody and ends the node.
     ///
-    /// Dropped before it is done, it may have said goodbye or not; the node goes on only in the latter case.
+    /// Dropped while it waits for what was sent, it has done nothing, and the node goes on. Dropped after it has said goodbye,
+    /// it ends the node, and waits for nobody's answer.
     pub async fn leave(&self, within: Duration) -> Left {
-        let mut leaving = Leaving::Begins(within);
-        core::future::poll_fn(|context| leaving.poll(self, context)).await
+        Leaving::new(self, within).await
     }
 }
 

@@ -3,40 +3,85 @@
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_core::Stream;
 
 use super::Mesh;
-use crate::hub::Received;
+use super::waiting::{Waits, next};
+use crate::hub::asks::{Answer, told};
+use crate::hub::{Place, Received};
 
 /// The messages that come to a node, each once; the end once the node has ended. Several of these share them: each message
 /// goes to one. What is not taken slows its sender down, and nothing is lost.
 ///
 /// A message counts as taken when it is returned. Dropping a wait loses nothing.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Messages {
     mesh: Mesh,
+    place: Place,
 }
 
 impl Messages {
     pub(super) const fn new(mesh: Mesh) -> Self {
-        Self { mesh }
+        Self { mesh, place: Place::NONE }
     }
 
-    /// The next message; `None` once the node has ended.
+    /// The next message; `None` once the node has ended. Dropping the wait loses nothing.
     pub async fn next(&mut self) -> Option<Received> {
-        core::future::poll_fn(|context| self.mesh.hub().poll_take(context)).await
+        next(self).await
     }
 
     /// The next message, if one has come already.
     pub fn try_next(&mut self) -> Option<Received> {
-        self.mesh.hub().take()
+        let received = self.mesh.hub().take()?;
+        Some(self.as_bytes(received))
+    }
+
+    /// The next message as it came: whoever sent it may wait to hear whether it could be read.
+    pub(super) fn poll_raw(&mut self, context: &Context<'_>) -> Poll<Option<Received>> {
+        self.mesh.hub().poll_take(&mut self.place, context)
+    }
+
+    /// Bytes can always be read.
+    fn as_bytes(&self, received: Received) -> Received {
+        let (received, number) = told(received);
+        if let Some(number) = number {
+            self.mesh.hub().answer(received.from, number, &Answer::Given(Bytes::new()));
+        }
+        received
+    }
+}
+
+impl Waits for Messages {
+    type Comes = Option<Received>;
+
+    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Received>> {
+        self.poll_raw(context).map(|received| received.map(|received| self.as_bytes(received)))
+    }
+
+    fn give_up(&mut self) {
+        if self.place.is_taken() {
+            self.mesh.hub().leave_take(&mut self.place);
+        }
+    }
+}
+
+impl Clone for Messages {
+    fn clone(&self) -> Self {
+        Self::new(self.mesh.clone())
+    }
+}
+
+impl Drop for Messages {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 
 impl Stream for Messages {
     type Item = Received;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Received>> {
-        self.mesh.hub().poll_take(context)
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Received>> {
+        Waits::poll_next(&mut *self, context)
     }
 }

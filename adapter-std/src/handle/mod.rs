@@ -8,9 +8,11 @@ mod leaving;
 mod mesh;
 mod messages;
 mod sending;
+mod typed;
+mod waiting;
 mod watching;
 
-pub use asking::{Request, RequestError, Requests, Typed, TypedError, Undecodable};
+pub use asking::{AnswerError, Request, RequestError, Requests, Undecodable};
 pub use builder::{Builder, Driver, StartError, Started};
 pub use contact::{Contact, ContactError};
 pub use happenings::{Happened, Happenings};
@@ -18,6 +20,7 @@ pub use leaving::Left;
 pub use mesh::{Mesh, WishError};
 pub use messages::Messages;
 pub use sending::{Message, PeerSink, Receipt, SendError};
+pub use typed::{Typed, TypedError};
 pub use watching::{Change, Watch};
 
 pub use crate::hub::{Happening, Paused, Question, Received, Undelivered};

@@ -10,8 +10,8 @@ use futures_sink::Sink;
 use mesh_proto::{Lane, NodeId, OnRestart, Outcome, Unable, Wants};
 
 use super::Mesh;
-use crate::hub::asks::ASK;
-use crate::hub::{Hub, Unsent};
+use crate::hub::asks::TOLD;
+use crate::hub::{Hub, Place, Unsent};
 
 /// A message to send. Whatever becomes bytes is one.
 ///
@@ -43,7 +43,8 @@ impl Message {
         Self { lane: Lane::Urgent, ..self }
     }
 
-    /// With a mark of what it is, which the other end gets with it. The marks 254 and 255 are those of questions and answers:
+    /// With a mark of what it is, which the other end gets with it. The marks from 253 on are those of questions, answers and
+    /// typed messages with a receipt:
     /// with one of these, a message is refused.
     #[must_use]
     pub fn of_kind(self, kind: u8) -> Self {
@@ -64,7 +65,7 @@ impl Message {
 
     /// As the machine takes it, if its kind is the application's to choose.
     pub(super) fn checked(self) -> Result<mesh_proto::Message<'static>, SendError> {
-        if self.kind >= ASK { Err(SendError::Reserved { kind: self.kind }) } else { Ok(self.posted()) }
+        if self.kind >= TOLD { Err(SendError::Reserved { kind: self.kind }) } else { Ok(self.posted()) }
     }
 
     /// As the machine takes it.
@@ -104,7 +105,7 @@ pub enum SendError {
     },
     /// Its kind is one of those of [questions](Mesh::request) and their answers.
     Reserved {
-        /// The kind: choose one below 254.
+        /// The kind: choose one below 253.
         kind: u8,
     },
     /// The node leaves, or has ended.
@@ -123,7 +124,7 @@ impl fmt::Display for SendError {
                 write!(f, "the message is larger than {limit} bytes: split it, or raise the limit")
             }
             Self::Reserved { kind } => {
-                write!(f, "messages of kind {kind} are questions or answers: choose a kind below {ASK}")
+                write!(f, "messages of kind {kind} are questions, answers or typed: choose a kind below {TOLD}")
             }
             Self::Leaving => f.write_str("the node is leaving, or has left"),
         }
@@ -148,26 +149,63 @@ impl From<Unable> for SendError {
 
 /// A message that waits for room.
 #[derive(Debug)]
-pub(super) struct Sending {
+struct Sending {
     peer: NodeId,
     message: Option<mesh_proto::Message<'static>>,
+    place: Place,
 }
 
 impl Sending {
-    pub(super) const fn new(peer: NodeId, message: mesh_proto::Message<'static>) -> Self {
-        Self { peer, message: Some(message) }
+    const fn new(peer: NodeId, message: mesh_proto::Message<'static>) -> Self {
+        Self { peer, message: Some(message), place: Place::NONE }
     }
 
     /// Sends it, or notes who waits for room.
-    pub(super) fn poll(&mut self, hub: &Hub, context: &Context<'_>) -> Poll<Result<(), SendError>> {
+    fn poll(&mut self, hub: &Hub, context: &Context<'_>) -> Poll<Result<(), SendError>> {
         let Some(message) = self.message.take() else { return Poll::Ready(Ok(())) };
-        match hub.post(self.peer, message, Some(context.waker())) {
+        match hub.post(self.peer, message, Some((&mut self.place, context.waker()))) {
             Err(Unsent { message, why: Unable::NoRoom }) => {
                 self.message = Some(message);
                 Poll::Pending
             }
             sent => Poll::Ready(sent.map_err(|unsent| unsent.why.into())),
         }
+    }
+
+    /// Waits for room no more.
+    fn give_up(&mut self, hub: &Hub) {
+        if self.place.is_taken() {
+            let gone = hub.with(|state| state.post().leaves_room(&self.peer, &mut self.place));
+            drop(gone);
+        }
+    }
+}
+
+/// A message on its way into the node. Dropped while it waits for room, it is not sent.
+#[derive(Debug)]
+pub(super) struct Posting<'h> {
+    hub: &'h Hub,
+    sending: Sending,
+}
+
+impl<'h> Posting<'h> {
+    pub(super) const fn new(hub: &'h Hub, peer: NodeId, message: mesh_proto::Message<'static>) -> Self {
+        Self { hub, sending: Sending::new(peer, message) }
+    }
+}
+
+impl Future for Posting<'_> {
+    type Output = Result<(), SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { hub, sending } = &mut *self;
+        sending.poll(hub, context)
+    }
+}
+
+impl Drop for Posting<'_> {
+    fn drop(&mut self) {
+        self.sending.give_up(self.hub);
     }
 }
 
@@ -197,11 +235,13 @@ impl Future for Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        self.mesh.hub().with(|state| state.post().drop_receipt(self.token));
+        let gone = self.mesh.hub().with(|state| state.post().drop_receipt(self.token));
+        drop(gone);
     }
 }
 
-/// Sends many messages to one peer. Flushed means that the node has them all, not that the peer has.
+/// Sends many messages to one peer. Flushed means that the node has them all, not that the peer has. Dropping a wait loses
+/// nothing: the message that waits for room goes with the sink alone.
 #[derive(Debug)]
 pub struct PeerSink {
     mesh: Mesh,
@@ -212,6 +252,14 @@ pub struct PeerSink {
 impl PeerSink {
     pub(super) const fn new(mesh: Mesh, peer: NodeId) -> Self {
         Self { mesh, peer, waiting: None }
+    }
+}
+
+impl Drop for PeerSink {
+    fn drop(&mut self) {
+        if let Some(sending) = &mut self.waiting {
+            sending.give_up(self.mesh.hub());
+        }
     }
 }
 
@@ -232,6 +280,7 @@ impl<T: Into<Message>> Sink<T> for PeerSink {
         let Some(sending) = waiting else { return Poll::Ready(Ok(())) };
         let sent = sending.poll(mesh.hub(), context);
         if sent.is_ready() {
+            sending.give_up(mesh.hub());
             *waiting = None;
         }
         sent

@@ -8,6 +8,8 @@ use futures_core::Stream;
 use mesh_proto::{Cursor, PeerView};
 
 use super::Mesh;
+use super::waiting::{Waits, next};
+use crate::hub::Place;
 
 /// What holds of a peer now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,26 +27,31 @@ pub struct Watch {
     mesh: Mesh,
     cursor: Cursor,
     ahead: VecDeque<Change>,
+    place: Place,
 }
 
 impl Watch {
     pub(super) fn new(mesh: Mesh) -> Self {
-        Self { mesh, cursor: Cursor::default(), ahead: VecDeque::new() }
+        Self { mesh, cursor: Cursor::default(), ahead: VecDeque::new(), place: Place::NONE }
     }
 
-    /// The next change; `None` once the node has ended.
+    /// The next change; `None` once the node has ended. Dropping the wait loses nothing.
     pub async fn next(&mut self) -> Option<Change> {
-        core::future::poll_fn(|context| self.poll_change(context)).await
+        next(self).await
     }
+}
 
-    fn poll_change(&mut self, context: &Context<'_>) -> Poll<Option<Change>> {
+impl Waits for Watch {
+    type Comes = Option<Change>;
+
+    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Change>> {
         loop {
             if let Some(change) = self.ahead.pop_front() {
                 return Poll::Ready(Some(change));
             }
-            let (cursor, ahead) = (&mut self.cursor, &mut self.ahead);
+            let (cursor, ahead, place) = (&mut self.cursor, &mut self.ahead, &mut self.place);
             let more = self.mesh.hub().with(|state| {
-                let more = state.poll_news(cursor, context);
+                let more = state.poll_news(cursor, place, context);
                 if more == Poll::Ready(true) {
                     let news = state.node().mesh().news(cursor);
                     let mut missed = news.missed();
@@ -59,12 +66,25 @@ impl Watch {
             }
         }
     }
+
+    fn give_up(&mut self) {
+        if self.place.is_taken() {
+            let gone = self.mesh.hub().with(|state| state.leave_news(&mut self.place));
+            drop(gone);
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.give_up();
+    }
 }
 
 impl Stream for Watch {
     type Item = Change;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Change>> {
-        self.poll_change(context)
+        Waits::poll_next(&mut *self, context)
     }
 }

@@ -9,8 +9,12 @@ use core::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use mesh_proto::{Incarnation, NodeId, PeerView, Reason, Standing};
 
+use super::inbox::Received;
 use super::wakes::Wakes;
 
+/// The kind of a message whose sender waits to hear whether it was read. It begins as a question does, and what is said of it
+/// is an answer.
+pub(crate) const TOLD: u8 = 253;
 /// The kind of a message that asks.
 pub(crate) const ASK: u8 = 254;
 /// The kind of a message that answers.
@@ -68,6 +72,14 @@ pub(crate) fn number(body: &Bytes) -> Option<u64> {
     body.first_chunk::<NUMBER>().map(|number| u64::from_le_bytes(*number))
 }
 
+/// A message without the number in front of it, which is there if whoever sent it waits to hear whether it was read.
+pub(crate) fn told(received: Received) -> (Received, Option<u64>) {
+    match number(&received.body).filter(|_| received.kind == TOLD) {
+        Some(number) => (Received { kind: 0, body: received.body.slice(NUMBER..), ..received }, Some(number)),
+        None => (received, None),
+    }
+}
+
 /// Questions that wait.
 #[derive(Debug, Default)]
 pub(crate) struct Asks {
@@ -76,8 +88,9 @@ pub(crate) struct Asks {
     over: bool,
 }
 
+/// A question that waits.
 #[derive(Debug)]
-struct Ask {
+pub(crate) struct Ask {
     peer: NodeId,
     /// The run that was asked, once it is known.
     run: Option<Incarnation>,
@@ -86,17 +99,23 @@ struct Ask {
 }
 
 impl Asks {
+    /// The first question has this number. In no two runs of a node should it be the same: an answer to the earlier one
+    /// may still come.
+    pub(super) fn beginning_at(next: u64) -> Self {
+        Self { next, ..Self::default() }
+    }
+
     /// A number for a question to this peer, which is in this run if that is known.
     pub(crate) fn begin(&mut self, peer: NodeId, run: Option<Incarnation>) -> u64 {
         let number = self.next;
-        self.next += 1;
+        self.next = self.next.wrapping_add(1);
         self.waiting.insert(number, Ask { peer, run, waker: None, answer: None });
         number
     }
 
-    /// Nobody waits for the answer any more.
-    pub(crate) fn drop_ask(&mut self, number: u64) {
-        self.waiting.remove(&number);
+    /// Nobody waits for the answer any more. What is given back is to be dropped where nothing is locked.
+    pub(crate) fn drop_ask(&mut self, number: u64) -> Option<Ask> {
+        self.waiting.remove(&number)
     }
 
     pub(super) fn poll(&mut self, number: u64, context: &Context<'_>, wakes: &mut Wakes) -> Poll<Answer> {
@@ -111,10 +130,12 @@ impl Asks {
         }
     }
 
-    /// An answer came. One that nobody waits for, or that somebody else was asked for, means nothing.
+    /// An answer came. One that nobody waits for, or that somebody else was asked for, means nothing; nor does a second.
     pub(super) fn answered(&mut self, from: NodeId, body: &Bytes, wakes: &mut Wakes) {
         let Some((number, answer)) = Answer::read(body) else { return };
-        if let Some(ask) = self.waiting.get_mut(&number).filter(|ask| ask.peer == from) {
+        if let Some(ask) =
+            self.waiting.get_mut(&number).filter(|ask| ask.peer == from && ask.answer.is_none())
+        {
             ask.answer = Some(answer);
             wakes.take(&mut ask.waker);
         }

@@ -2,17 +2,18 @@
 
 use alloc::sync::Arc;
 use core::future::Future;
-use core::mem;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll};
 use std::io;
+use std::time::Instant;
 
 use atomic_waker::AtomicWaker;
-use mesh_proto::node::{Input, MOST_UNWRITTEN, Reader, Writer};
+use mesh_proto::node::{Input, Reader};
 use mesh_proto::{Frame, LinkId, SystemError};
 
 use super::Hub;
+use super::pen::{Desk, Pen};
 use crate::platform::errors::system_error;
 
 /// How much is read at once during a handshake.
@@ -42,11 +43,7 @@ impl Link {
                 hub: hub.clone(),
                 link,
                 signal: Arc::clone(signal),
-                words: Vec::new(),
-                spoken: 0,
-                writer: None,
-                frames: Vec::new(),
-                taken: 0,
+                pen: Some(signal.desk.open()),
             },
         }
     }
@@ -104,6 +101,7 @@ impl Incoming {
         self.early = Vec::new();
         let broken = reader.open(&mut self.frames).is_err();
         if broken || !self.frames.is_empty() {
+            self.signal.came.store(true, Ordering::Release);
             let (link, frames) = (self.link, &self.frames);
             self.hub.with(|state| {
                 state.tell(Input::Frames { link, frames: frames.as_slice().into() });
@@ -136,44 +134,43 @@ pub struct Outgoing {
     hub: Hub,
     link: LinkId,
     signal: Arc<Signal>,
-    /// What is written as it is: words of the handshake.
-    words: Vec<u8>,
-    spoken: usize,
-    writer: Option<Box<Writer>>,
-    frames: Vec<Frame<'static>>,
-    /// How much was taken to be written since the machine was told how much room there is: as the machine counts it, which
-    /// is more than it comes to in a record.
-    taken: u32,
+    /// While there is something to write.
+    pen: Option<Box<Pen>>,
 }
 
 impl Outgoing {
+    /// Lets those who send write by themselves, with this function, when this half has nothing to do: so a message need
+    /// not wait until the task that has this half runs. It must not wait; what it does not write, this half does.
+    pub fn writes_at_once(&mut self, write: impl Fn(&[u8]) -> io::Result<usize> + Send + Sync + 'static) {
+        if let Some(pen) = &mut self.pen {
+            pen.writes_at_once(Box::new(write));
+        }
+    }
+
     /// Whether there is something to write; `false` once there will be nothing any more.
     pub fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         if !self.bytes().is_empty() {
             return Poll::Ready(true);
         }
         self.signal.work.register(context.waker());
-        while self.signal.asked.swap(false, Ordering::AcqRel) || self.signal.is_over() || self.owes_room() {
-            let hub = self.hub.clone();
-            hub.with(|state| self.fetch(state));
-            if self.seal().is_err() {
-                let link = self.link;
-                self.hub.with(|state| state.tell(Input::Broken { link }));
-            }
-            if !self.bytes().is_empty() {
+        // Somebody else who has it nudges this task if more is to be done.
+        let Some(mut pen) = self.pen.take().or_else(|| self.signal.desk.take()) else { return Poll::Pending };
+        loop {
+            if !pen.bytes().is_empty() {
+                self.pen = Some(pen);
                 return Poll::Ready(true);
             }
-            if self.signal.is_over() {
+            let over = self.signal.is_over();
+            if !(self.signal.is_asked() || over || pen.owes_room()) {
+                self.signal.desk.lay(pen);
+                return Poll::Pending;
+            }
+            self.hub.fetch(&mut pen, self.link, &self.signal);
+            if over && pen.bytes().is_empty() {
+                self.pen = Some(pen);
                 return Poll::Ready(false);
             }
         }
-        Poll::Pending
-    }
-
-    /// Whether so much was taken since the machine was told how much room there is that it may wait for that. All of it is
-    /// written when nothing is left to write.
-    fn owes_room(&self) -> bool {
-        self.taken > MOST_UNWRITTEN / 2
     }
 
     /// As [`poll_ready`](Self::poll_ready). Dropping it loses nothing.
@@ -181,39 +178,10 @@ impl Outgoing {
         core::future::poll_fn(|context| self.poll_ready(context)).await
     }
 
-    /// Takes what lies with the node.
-    fn fetch(&mut self, state: &mut super::State) {
-        if mem::take(&mut self.taken) > 0 {
-            state.tell_room(self.link);
-        }
-        let Some(entry) = state.link_mut(self.link) else { return };
-        self.spoken = 0;
-        self.words.clear();
-        mem::swap(&mut self.words, &mut entry.words);
-        if self.writer.is_none() {
-            self.writer = entry.writer.take();
-        }
-        if self.writer.is_some() {
-            self.taken = MOST_UNWRITTEN.saturating_sub(entry.backlog.room(0));
-            entry.backlog.take(&mut self.frames);
-        }
-    }
-
-    fn seal(&mut self) -> Result<(), mesh_proto::wire::Broken> {
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        for frame in self.frames.drain(..) {
-            writer.push(&frame)?;
-        }
-        writer.seal()
-    }
-
     /// What is to be written now.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        match self.words.get(self.spoken..) {
-            Some(words) if !words.is_empty() => words,
-            Some(_) | None => self.writer.as_ref().map_or(&[], |writer| writer.bytes()),
-        }
+        self.pen.as_ref().map_or(&[], |pen| pen.bytes())
     }
 
     /// What a write came to: so many of [`bytes`](Self::bytes), or an error. Whether to go on.
@@ -222,10 +190,8 @@ impl Outgoing {
         match written {
             Ok(0) => self.hub.closed(self.link, SystemError::Ended),
             Ok(length) => {
-                if self.spoken < self.words.len() {
-                    self.spoken += length;
-                } else if let Some(writer) = &mut self.writer {
-                    writer.wrote(length);
+                if let Some(pen) = &mut self.pen {
+                    pen.wrote(length);
                 }
                 true
             }
@@ -242,6 +208,7 @@ impl Outgoing {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
+        self.signal.desk.clear();
         self.hub.closed(self.link, SystemError::Ended);
         self.hub.written_out(self.link);
     }
@@ -253,9 +220,12 @@ pub(super) struct Signal {
     over: AtomicBool,
     incoming: AtomicWaker,
     outgoing: AtomicWaker,
-    /// Whether there is something for the task that writes, which it has not seen.
+    /// Whether there is something to write that nobody has seen.
     asked: AtomicBool,
     work: AtomicWaker,
+    desk: Desk,
+    /// Whether something came since somebody who sends wrote last.
+    came: AtomicBool,
 }
 
 impl Signal {
@@ -263,7 +233,7 @@ impl Signal {
         self.over.load(Ordering::Acquire)
     }
 
-    /// There is something for the task that writes. Whether it does not know yet, and is to be nudged.
+    /// There is something to write. Whether nobody knows yet, and somebody is to be nudged.
     pub(super) fn asks(&self) -> bool {
         !self.asked.swap(true, Ordering::AcqRel)
     }
@@ -271,6 +241,30 @@ impl Signal {
     /// The task that writes looks.
     pub(super) fn nudge(&self) {
         self.work.wake();
+    }
+
+    /// Whether somebody is to write, or was nudged to.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// What there is to write was seen.
+    pub(super) fn sees(&self) {
+        self.asked.swap(false, Ordering::AcqRel);
+    }
+
+    /// The pen for somebody who sends, if that is the sooner way.
+    pub(super) fn lend(&self) -> Option<Box<Pen>> {
+        self.desk.lend(Instant::now(), || self.came.swap(false, Ordering::AcqRel))
+    }
+
+    /// It comes back. Whatever it leaves to do, the task that writes does.
+    pub(super) fn give_back(&self, pen: Box<Pen>) {
+        let rest = !pen.bytes().is_empty() || pen.owes_room();
+        self.desk.lay(pen);
+        if rest || self.is_asked() || self.is_over() {
+            self.nudge();
+        }
     }
 
     /// It is over. Whoever waits is not woken yet.

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use mesh_proto::{Cause, LinkId, NodeId, Now, PathClass, Reason, Side};
 
-use super::wakes::{Wakes, waits};
+use super::wakes::{Place, Waiters, Wakes};
 
 /// How many happenings are kept for those who lag.
 const MOST: usize = 1024;
@@ -54,6 +54,13 @@ pub enum Happening {
         /// Why.
         reason: Reason,
     },
+    /// What was asked whether to let somebody in panicked: it was turned away.
+    AdmitPanicked {
+        /// Who.
+        peer: NodeId,
+        /// What the panic said.
+        message: String,
+    },
     /// The node announced itself.
     Announced(Cause),
     /// The node had not run for a while, or was told that it had moved.
@@ -90,7 +97,7 @@ pub(crate) struct Log {
     newest: VecDeque<(SystemTime, Happening)>,
     /// The number of the next one.
     next: u64,
-    readers: Vec<Waker>,
+    readers: Waiters,
 }
 
 impl Log {
@@ -117,8 +124,13 @@ impl Log {
         self.next
     }
 
-    pub(super) fn waits(&mut self, waker: &Waker) {
-        waits(&mut self.readers, waker);
+    pub(super) fn waits(&mut self, place: &mut Place, waker: &Waker, wakes: &mut Wakes) {
+        wakes.seat(&mut self.readers, place, waker);
+    }
+
+    /// Somebody waits no more.
+    pub(super) fn leaves(&mut self, place: &mut Place) -> Option<Waker> {
+        self.readers.leave(place)
     }
 
     pub(super) fn end(&mut self, wakes: &mut Wakes) {

@@ -3,13 +3,13 @@
 use alloc::collections::VecDeque;
 use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use mesh_proto::{Lane, NodeId};
 
-use super::wakes::{Wakes, waits};
+use super::wakes::{Place, Waiters, Wakes};
 
 /// A message that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ struct Content {
     waiting: VecDeque<(u64, Received)>,
     /// What was taken, and the machine was not told yet.
     taken: Vec<Took>,
-    takers: Vec<Waker>,
+    takers: Waiters,
     over: bool,
 }
 
@@ -56,8 +56,6 @@ pub(super) struct Taking {
     pub(super) received: Received,
     /// Whether it is the first that the machine is not told yet.
     pub(super) first: bool,
-    /// Whether none waits behind it.
-    pub(super) last: bool,
 }
 
 impl Inbox {
@@ -72,16 +70,22 @@ impl Inbox {
     }
 
     /// Takes the first; `None` when there is none and none will come.
-    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<Option<Taking>> {
+    pub(super) fn poll(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Taking>> {
         let mut content = self.lock();
-        match content.take(&self.untold) {
-            Some(taking) => Poll::Ready(Some(taking)),
-            None if content.over => Poll::Ready(None),
-            None => {
-                waits(&mut content.takers, context.waker());
-                Poll::Pending
-            }
-        }
+        let (taking, gone) = match content.take(&self.untold) {
+            Some(taking) => (Poll::Ready(Some(taking)), content.takers.leave(place)),
+            None if content.over => (Poll::Ready(None), content.takers.leave(place)),
+            None => (Poll::Pending, content.takers.wait(place, context.waker())),
+        };
+        drop(content);
+        drop(gone);
+        taking
+    }
+
+    /// Somebody waits no more.
+    pub(super) fn leave(&self, place: &mut Place) {
+        let gone = self.lock().takers.leave(place);
+        drop(gone);
     }
 
     /// Takes the first, if there is one now.
@@ -122,7 +126,6 @@ impl Content {
             Some(_) | None => self.taken.push(took),
         }
         let first = !untold.swap(true, Ordering::AcqRel);
-        let last = self.waiting.is_empty();
-        Some(Taking { received, first, last })
+        Some(Taking { received, first })
     }
 }

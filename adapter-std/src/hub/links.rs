@@ -51,6 +51,8 @@ pub(super) struct Links {
     all: BTreeMap<LinkId, Entry>,
     early: Vec<Early>,
     came_up: Vec<LinkId>,
+    /// Links with frames that can wait, and of which nobody was told.
+    holding: Vec<LinkId>,
 }
 
 impl Links {
@@ -95,7 +97,27 @@ impl Links {
     pub(super) fn send(&mut self, link: LinkId, frame: &Frame<'_>, wakes: &mut Wakes) {
         if let Some(entry) = self.all.get_mut(&link) {
             entry.backlog.push(frame);
-            wakes.nudge(&entry.signal);
+            if !frame.can_wait() {
+                wakes.nudge(&entry.signal);
+            } else if !entry.signal.is_asked() && !self.holding.contains(&link) {
+                self.holding.push(link);
+            }
+        }
+    }
+
+    /// Whether there are frames that can wait, and of which nobody was told.
+    pub(super) fn hold(&self) -> bool {
+        !self.holding.is_empty()
+    }
+
+    /// What was held back is to be written, if it is not yet.
+    pub(super) fn let_go(&mut self, wakes: &mut Wakes) {
+        for link in self.holding.drain(..) {
+            if let Some(entry) = self.all.get(&link)
+                && !entry.backlog.is_empty()
+            {
+                wakes.nudge(&entry.signal);
+            }
         }
     }
 

@@ -19,16 +19,20 @@ mod links;
 mod naming;
 mod neighbourhood;
 mod outbox;
+mod pen;
 mod post;
 mod state;
 mod wakes;
 
 use alloc::sync::Arc;
+use core::any::Any;
 use core::fmt;
 use core::net::SocketAddr;
-use core::sync::atomic::AtomicUsize;
-use core::task::Waker;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use core::panic::AssertUnwindSafe;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::task::{Context, Poll, Waker};
+use std::panic::catch_unwind;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use mesh_proto::node::{Fresh, Input, Node, Reader, Verdict};
@@ -41,15 +45,19 @@ pub use jobs::{Dial, Job};
 pub use post::Undelivered;
 pub(crate) use post::Unsent;
 pub(crate) use state::State;
+pub(crate) use wakes::Place;
 
 use crate::platform::beacon::Sources;
 use crate::platform::clock::Time;
 use crate::platform::entropy;
 use crate::platform::names::Resolver;
 use crate::platform::surroundings::Surroundings;
+use asks::ANSWER;
+use halves::Signal;
 use inbox::{Inbox, Taking};
 use links::Facts;
 use outbox::{Outbox, Put};
+use pen::Pen;
 
 /// One node, and all that share it. Copies are the same node.
 #[derive(Clone)]
@@ -63,12 +71,16 @@ struct Inner {
     asked: Inbox,
     serving: Arc<Serving>,
     outbox: Outbox,
+    /// Whether links hold something back.
+    holds: AtomicBool,
     time: Arc<dyn Time>,
     names: Resolver,
     /// What hears the neighbourhood, until the node ends.
     surroundings: Mutex<Option<Surroundings>>,
     sources: Mutex<Sources>,
     admits: Option<Admits>,
+    /// What the driver needs later.
+    driver: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 /// How many are there to answer questions.
@@ -89,11 +101,13 @@ impl Hub {
             asked: Inbox::default(),
             serving,
             outbox,
+            holds: AtomicBool::new(false),
             time,
             names: Resolver::new(),
             surroundings: Mutex::default(),
             sources: Mutex::default(),
             admits,
+            driver: OnceLock::new(),
         };
         Self(Arc::new(inner))
     }
@@ -107,8 +121,8 @@ impl Hub {
     /// Does what is due, and says until when a driver may sleep if no job comes; `None` for ever. To be called again then,
     /// and after every job.
     pub fn look(&self) -> Option<Instant> {
-        let now = self.0.time.now();
         let (wait, names) = self.with(|state| {
+            let now = state.now();
             state.look(now);
             let names = state.names.due(now.awake);
             (state.awaited(), names)
@@ -160,6 +174,19 @@ impl Hub {
         })
     }
 
+    /// Keeps what a driver needs when it is to attach a stream: for as long as the hub, and the first that is kept.
+    pub fn keep_driver(&self, driver: impl Any + Send + Sync) {
+        if self.0.driver.set(Box::new(driver)).is_err() {
+            log::debug!("a node is driven once");
+        }
+    }
+
+    /// What a driver of this kind keeps here; nothing if another drives the node.
+    #[must_use]
+    pub fn driver<T: Any>(&self) -> Option<&T> {
+        self.0.driver.get()?.downcast_ref()
+    }
+
     /// A dialed stream is open; `None` if it is not wanted any more.
     fn connected(&self, link: LinkId, local: Option<SocketAddr>, remote: Option<SocketAddr>) -> Option<Link> {
         let Some(fresh) = fresh() else {
@@ -204,18 +231,39 @@ impl Hub {
 
     /// The next message, if there is one now.
     pub(crate) fn take(&self) -> Option<Received> {
-        let taking = self.0.inbox.take()?;
-        Some(self.taken(taking))
+        let taking = self.0.inbox.take();
+        if taking.is_none() {
+            self.tell_taken(&self.0.inbox);
+        }
+        Some(self.taken(taking?))
     }
 
     /// The next message; `None` once no more will come.
-    pub(crate) fn poll_take(&self, context: &core::task::Context<'_>) -> core::task::Poll<Option<Received>> {
-        self.0.inbox.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
+    pub(crate) fn poll_take(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+        self.poll_inbox(&self.0.inbox, place, context)
+    }
+
+    /// Somebody waits for messages no more.
+    pub(crate) fn leave_take(&self, place: &mut Place) {
+        self.0.inbox.leave(place);
     }
 
     /// The next question; `None` once no more will come.
-    pub(crate) fn poll_asked(&self, context: &core::task::Context<'_>) -> core::task::Poll<Option<Received>> {
-        self.0.asked.poll(context).map(|taking| taking.map(|taking| self.taken(taking)))
+    pub(crate) fn poll_asked(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+        self.poll_inbox(&self.0.asked, place, context)
+    }
+
+    /// Somebody waits for questions no more.
+    pub(crate) fn leave_asked(&self, place: &mut Place) {
+        self.0.asked.leave(place);
+    }
+
+    fn poll_inbox(&self, inbox: &Inbox, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+        let taking = inbox.poll(place, context);
+        if taking.is_pending() {
+            self.tell_taken(inbox);
+        }
+        taking.map(|taking| taking.map(|taking| self.taken(taking)))
     }
 
     /// How many are there to answer questions.
@@ -223,46 +271,87 @@ impl Hub {
         &self.0.serving
     }
 
-    /// The machine is told what was taken: at once when nothing is left, in a moment when there is more.
+    /// The machine is told what was taken with whatever it is told next, once whoever takes waits for more, or in a moment.
     fn taken(&self, taking: Taking) -> Received {
-        if taking.last {
-            match self.0.outbox.writer(&taking.received.from) {
-                Some(put) => self.nudge(put),
-                None => self.with(|_| ()),
-            }
-        } else if taking.first {
+        if taking.first {
             self.with_untold(State::tell_soon);
         }
         taking.received
     }
 
-    /// Sends a message, or says why not; with a waker it is noted who waits for room.
+    /// Whoever takes waits for more: what was taken is told, and what was held back is written.
+    fn tell_taken(&self, inbox: &Inbox) {
+        if inbox.has_taken() || self.0.holds.load(Ordering::Acquire) {
+            self.with(State::let_go);
+        }
+    }
+
+    /// Sends a message, or says why not; with a place and a waker it is noted who waits for room.
     pub(crate) fn post(
         &self,
         peer: NodeId,
         message: mesh_proto::Message<'static>,
-        waker: Option<&Waker>,
+        waits: Option<(&mut Place, &Waker)>,
     ) -> Result<(), Unsent> {
         match self.0.outbox.put(&peer, message) {
             Put::Unknown(message) => self.with(|state| {
-                let sent = state.send(peer, message, waker);
+                let sent = state.send(peer, message, waits);
                 state.know_room(peer, &self.0.outbox);
                 sent
             }),
-            put @ (Put::Waits | Put::Nudge(_)) => {
+            put @ (Put::Waits | Put::Nudge { .. }) => {
                 self.nudge(put);
                 Ok(())
             }
         }
     }
 
-    /// Sees to it that what waits is told.
+    /// Whether there is a session. One that has ended took its questions with it: a word about one would begin another.
+    pub(crate) fn goes_on(&self, peer: NodeId) -> bool {
+        self.with(|state| state.goes_on(&peer))
+    }
+
+    /// Answers a question, now or once there is room.
+    pub(crate) fn answer(&self, peer: NodeId, number: u64, answer: &asks::Answer) {
+        let message = mesh_proto::Message::plain(answer.body(number).into()).of_kind(ANSWER);
+        self.with(|state| {
+            if state.goes_on(&peer) {
+                let now = state.now();
+                state.owe(now, peer, message);
+                state.know_room(peer, &self.0.outbox);
+            }
+        });
+    }
+
+    /// Sees to it that what waits is told: at once if nobody writes to that peer, so that nobody has to be woken for it.
     fn nudge(&self, put: Put) {
-        let Put::Nudge(writer) = put else { return };
-        writer.nudge();
+        let Put::Nudge { writer, link } = put else { return };
+        match writer.lend() {
+            Some(mut pen) => {
+                self.fetch(&mut pen, link, &writer);
+                pen.write_at_once();
+                writer.give_back(pen);
+            }
+            None => writer.nudge(),
+        }
         if writer.is_over() {
             // Nobody may be there any more to be nudged.
             self.with(|_| ());
+        }
+    }
+
+    /// Gives a pen what lies with the node for its link.
+    fn fetch(&self, pen: &mut Pen, link: LinkId, signal: &Signal) {
+        self.with(|state| {
+            pen.fetch(link, state);
+            signal.sees();
+        });
+        if self.0.outbox.is_filled() {
+            // Put in a moment ago, when it was known already that there is something to write: nobody was nudged.
+            signal.asks();
+        }
+        if pen.seal().is_err() {
+            self.with(|state| state.tell(Input::Broken { link }));
         }
     }
 
@@ -292,10 +381,12 @@ impl Hub {
 
     fn with_untold<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
+        state.forget_time();
         let done = act(&mut state);
         for peer in state.uncertain() {
             self.0.outbox.ask_about(&peer);
         }
+        self.0.holds.store(state.holds(), Ordering::Release);
         let mut wakes = state.wakes();
         let rest = state.rest();
         self.0.inbox.push(&mut rest.came, &mut wakes);
@@ -304,9 +395,7 @@ impl Hub {
         drop(state);
         wakes.wake();
         for peer in asked {
-            if let Some(admits) = &self.0.admits {
-                admits(Question { hub: self.clone(), peer });
-            }
+            self.ask(peer);
         }
         if !datagrams.is_empty() {
             self.announce(&datagrams);
@@ -314,9 +403,25 @@ impl Hub {
         done
     }
 
+    /// Asks the application whether to let somebody in. This task may be anybody's: a panic of the application's goes no
+    /// further, and counts as a refusal.
+    fn ask(&self, peer: NodeId) {
+        let Some(admits) = &self.0.admits else { return };
+        let question = Question { hub: self.clone(), peer };
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| admits(question))) else { return };
+        let told = panic.downcast_ref::<String>().map(String::as_str);
+        let message = told.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default().to_owned();
+        log::error!("{peer} is turned away: what was asked about it panicked: {message}");
+        self.with(|state| {
+            state.tell(Input::Answer { peer, verdict: Verdict::TurnAway });
+            state.rest().note(Happening::AdmitPanicked { peer, message });
+        });
+    }
+
     /// Ends everything: links, jobs, and whoever waits.
     pub(crate) fn end(&self) {
         self.with(State::end);
+        self.0.outbox.ask_about_all();
         let mut wakes = wakes::Wakes::default();
         self.0.inbox.end(&mut wakes);
         self.0.asked.end(&mut wakes);
@@ -351,6 +456,10 @@ pub enum Unattached {
     Unable(Unable),
     /// The system has no entropy to give for its handshake.
     NoEntropy,
+    /// Another runtime drives the node, and this one does not run here.
+    NoRuntime,
+    /// The stream cannot be used: what the system said.
+    System(SystemError),
 }
 
 impl fmt::Display for Unattached {
@@ -358,6 +467,10 @@ impl fmt::Display for Unattached {
         match self {
             Self::Unable(why) => why.fmt(f),
             Self::NoEntropy => f.write_str("the system has no entropy to give"),
+            Self::NoRuntime => f.write_str(
+                "another runtime drives the node, and this one does not run here: attach it as that one does",
+            ),
+            Self::System(error) => write!(f, "the stream cannot be used: {error}"),
         }
     }
 }

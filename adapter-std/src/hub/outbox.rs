@@ -9,7 +9,7 @@ use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mesh_proto::{Lane, Limits, Message, NodeId, Window};
+use mesh_proto::{Lane, Limits, LinkId, Message, NodeId, Window};
 
 use super::halves::Signal;
 
@@ -33,8 +33,9 @@ struct Content {
 struct Row {
     /// What certainly fits, beyond all that waits.
     room: Window,
-    /// The task that will tell.
+    /// The task that will tell, and its link.
     writer: Arc<Signal>,
+    link: LinkId,
     waiting: Vec<Message<'static>>,
 }
 
@@ -50,7 +51,12 @@ pub(super) enum Put {
     /// It waits, and somebody will tell the node.
     Waits,
     /// It waits, and this one is to be nudged.
-    Nudge(Arc<Signal>),
+    Nudge {
+        /// The task that writes to the peer.
+        writer: Arc<Signal>,
+        /// On this link.
+        link: LinkId,
+    },
     /// Nobody knows whether it fits: the node has to be asked.
     Unknown(Message<'static>),
 }
@@ -76,14 +82,11 @@ impl Outbox {
         }
         row.waiting.push(message);
         self.filled.store(true, Ordering::Release);
-        if row.writer.asks() { Put::Nudge(Arc::clone(&row.writer)) } else { Put::Waits }
-    }
-
-    /// The task that writes to a peer, if it is known and does not know yet that there is something to tell.
-    pub(super) fn writer(&self, peer: &NodeId) -> Option<Put> {
-        let content = self.content();
-        let writer = &content.rows.get(peer)?.writer;
-        Some(if writer.asks() { Put::Nudge(Arc::clone(writer)) } else { Put::Waits })
+        if row.writer.asks() {
+            Put::Nudge { writer: Arc::clone(&row.writer), link: row.link }
+        } else {
+            Put::Waits
+        }
     }
 
     /// Whether something waits.
@@ -101,16 +104,16 @@ impl Outbox {
     }
 
     /// So much certainly fits for a peer now, and this task will tell.
-    pub(super) fn fits(&self, peer: NodeId, room: Window, writer: Arc<Signal>) {
+    pub(super) fn fits(&self, peer: NodeId, room: Window, writer: Arc<Signal>, link: LinkId) {
         let rows = &mut self.content().rows;
         match rows.get_mut(&peer) {
             Some(row) => {
                 let waits = |room: Option<Window>, message| without(room?, message);
                 row.room = row.waiting.iter().fold(Some(room), waits).unwrap_or_default();
-                row.writer = writer;
+                (row.writer, row.link) = (writer, link);
             }
             None => {
-                rows.insert(peer, Row { room, writer, waiting: Vec::new() });
+                rows.insert(peer, Row { room, writer, link, waiting: Vec::new() });
             }
         }
     }

@@ -5,7 +5,7 @@ use core::task::{Context, Poll, Waker};
 
 use mesh_proto::{Answer, Message, NodeId, Outcome, Reason, Unable, Wants};
 
-use super::wakes::{Wakes, waits};
+use super::wakes::{Place, Waiters, Wakes};
 
 /// A message that was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +47,11 @@ pub(crate) struct Post {
     /// Peers with such messages for which there is room again.
     retried: Vec<NodeId>,
     /// Who waits for room.
-    room: BTreeMap<NodeId, Vec<Waker>>,
+    room: BTreeMap<NodeId, Waiters>,
     /// Messages of that kind that did not go out, and of which nobody wanted to hear.
     undelivered: u64,
     /// Who waits until the node is done with everything.
-    leaving: Option<Waker>,
+    leaving: Waiters,
     over: bool,
 }
 
@@ -64,9 +64,9 @@ impl Post {
         token
     }
 
-    /// Nobody waits for it any more.
-    pub(crate) fn drop_receipt(&mut self, token: u64) {
-        self.receipts.remove(&token);
+    /// Nobody waits for it any more. What is given back is to be dropped where nothing is locked.
+    pub(crate) fn drop_receipt(&mut self, token: u64) -> Option<Awaited> {
+        self.receipts.remove(&token)
     }
 
     /// What became of a message; `None` if the node ended before that was known.
@@ -119,6 +119,11 @@ impl Post {
         !self.unsent.is_empty() && self.unsent.contains_key(peer)
     }
 
+    /// How many of these there are.
+    pub(super) fn unsent(&self, peer: &NodeId) -> usize {
+        self.unsent.get(peer).map_or(0, Vec::len)
+    }
+
     /// Messages that may fit now.
     pub(super) fn retried(&mut self) -> Option<(NodeId, Vec<Message<'static>>)> {
         let peer = self.retried.pop()?;
@@ -156,8 +161,24 @@ impl Post {
     }
 
     /// Notes who waits for room at a peer.
-    pub(crate) fn waits_for_room(&mut self, peer: NodeId, waker: &Waker) {
-        waits(self.room.entry(peer).or_default(), waker);
+    pub(super) fn waits_for_room(
+        &mut self,
+        peer: NodeId,
+        place: &mut Place,
+        waker: &Waker,
+        wakes: &mut Wakes,
+    ) {
+        wakes.seat(self.room.entry(peer).or_default(), place, waker);
+    }
+
+    /// Somebody waits for room no more.
+    pub(crate) fn leaves_room(&mut self, peer: &NodeId, place: &mut Place) -> Option<Waker> {
+        let waiters = self.room.get_mut(peer)?;
+        let gone = waiters.leave(place);
+        if waiters.is_empty() {
+            self.room.remove(peer);
+        }
+        gone
     }
 
     /// There may be room again, or never more: what waits for it is tried.
@@ -172,12 +193,17 @@ impl Post {
 
     /// Whoever waits for the node to be done looks how far it is.
     pub(super) fn look_again(&mut self, wakes: &mut Wakes) {
-        wakes.take(&mut self.leaving);
+        wakes.take_all(&mut self.leaving);
     }
 
     /// Somebody waits for the node to be done.
-    pub(super) fn waits_for_the_end(&mut self, waker: &Waker, wakes: &mut Wakes) {
-        wakes.park(&mut self.leaving, waker);
+    pub(super) fn waits_for_the_end(&mut self, place: &mut Place, waker: &Waker, wakes: &mut Wakes) {
+        wakes.seat(&mut self.leaving, place, waker);
+    }
+
+    /// Somebody waits for that no more.
+    pub(crate) fn leaves_the_end(&mut self, place: &mut Place) -> Option<Waker> {
+        self.leaving.leave(place)
     }
 
     pub(super) fn end(&mut self, wakes: &mut Wakes) {

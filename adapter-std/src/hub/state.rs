@@ -22,11 +22,11 @@ use super::naming::Names;
 use super::neighbourhood::Datagram;
 use super::outbox::Outbox;
 use super::post::{Post, Unsent};
-use super::wakes::{Wakes, waits};
+use super::wakes::{Place, Waiters, Wakes};
 use super::{Serving, sooner};
 use crate::platform::clock::Time;
 
-/// How long the machine is left in the dark about what was taken while more waits.
+/// How long the machine is left in the dark about what was taken, and what can wait is held back.
 const SOON: Duration = Duration::from_millis(2);
 
 /// The node, and what its orders touch.
@@ -34,6 +34,8 @@ const SOON: Duration = Duration::from_millis(2);
 pub(crate) struct State {
     node: Node,
     time: Arc<dyn Time>,
+    /// What the clocks said since the node was locked: what happens under one lock happens at one moment.
+    read: Option<Now>,
     pub(super) names: Names,
     rest: Rest,
     /// What the readers of news were woken for.
@@ -62,7 +64,7 @@ pub(super) struct Rest {
     /// Whether somebody may hear what the node announces.
     pub(super) announces: bool,
     driver: Driver,
-    watchers: Vec<Waker>,
+    watchers: Waiters,
     /// Peers to which it is not known any more how much can be sent.
     uncertain: Vec<NodeId>,
     /// Whoever does something as long as the node lives.
@@ -95,8 +97,10 @@ impl Default for Driver {
 impl State {
     pub(super) fn new(node: Node, time: Arc<dyn Time>, serving: Arc<Serving>) -> Self {
         let last = time.now();
-        let (names, rest, told) = (Names::default(), Rest { serving, ..Rest::default() }, Cursor::default());
-        Self { node, time, names, rest, told, last }
+        let asks = Asks::beginning_at(node.mesh().incarnation().bits);
+        let rest = Rest { serving, asks, ..Rest::default() };
+        let (names, told) = (Names::default(), Cursor::default());
+        Self { node, time, read: None, names, rest, told, last }
     }
 
     pub(crate) fn node(&self) -> &Node {
@@ -106,8 +110,13 @@ impl State {
     /// Tells the node, and carries its orders out as far as they need no driver. Once everything has ended, nothing can be
     /// done.
     pub(crate) fn tell(&mut self, input: Input<'_>) -> Answer {
-        let now = self.time.now();
+        let now = self.now();
         self.tell_at(now, input)
+    }
+
+    /// The node was locked a moment ago: the clocks are to be read again.
+    pub(super) fn forget_time(&mut self) {
+        self.read = None;
     }
 
     pub(super) fn tell_at(&mut self, now: Now, input: Input<'_>) -> Answer {
@@ -129,7 +138,7 @@ impl State {
         }
         while let Some((peer, number)) = self.rest.unserved.pop() {
             let message = Message::plain(asks::Answer::Nobody.body(number).into()).of_kind(ANSWER);
-            self.turn(now, Input::Send { peer, messages: (&message).into() });
+            self.owe(now, peer, message);
         }
         while let Some((peer, messages)) = self.rest.post.retried() {
             let answer = self.turn(now, Input::Send { peer, messages: messages.as_slice().into() });
@@ -178,6 +187,9 @@ impl State {
             self.rest.wakes.take_all(&mut self.rest.watchers);
         }
         self.rest.post.look_again(&mut self.rest.wakes);
+        if self.holds() {
+            self.tell_soon();
+        }
         let driver = &mut self.rest.driver;
         let awaited = sooner(driver.machine, driver.soon);
         if sooner(awaited, driver.sleeps) != driver.sleeps {
@@ -198,6 +210,7 @@ impl State {
         }
         if due(self.rest.driver.soon) {
             self.rest.driver.soon = Wait::Forever;
+            self.let_go();
             self.rest.post.look_again(&mut self.rest.wakes);
         }
         self.rest.driver.nudged = false;
@@ -210,10 +223,20 @@ impl State {
         driver.sleeps
     }
 
-    /// Messages were taken, and more wait: the driver's task tells of all in a moment.
+    /// What the links hold back is to be written.
+    pub(super) fn let_go(&mut self) {
+        self.rest.links.let_go(&mut self.rest.wakes);
+    }
+
+    /// Whether the links hold something back.
+    pub(super) fn holds(&self) -> bool {
+        self.rest.links.hold()
+    }
+
+    /// Something was taken, or is held back: the driver's task sees to all of that in a moment.
     pub(super) fn tell_soon(&mut self) {
         if self.rest.driver.soon == Wait::Forever {
-            let at = self.time.now().awake.after(SOON);
+            let at = self.now().awake.after(SOON);
             self.due_by(Wait::Until(at));
         }
     }
@@ -227,12 +250,12 @@ impl State {
         }
     }
 
-    /// Sends a message, or says why not; with a waker it is noted who waits for room.
+    /// Sends a message, or says why not; with a place and a waker it is noted who waits for room.
     pub(super) fn send(
         &mut self,
         peer: NodeId,
         message: Message<'static>,
-        waker: Option<&Waker>,
+        waits: Option<(&mut Place, &Waker)>,
     ) -> Result<(), Unsent> {
         let why = if self.rest.post.has_unsent(&peer) {
             Unable::NoRoom
@@ -242,8 +265,8 @@ impl State {
                 Answer::Sent { stopped: None, .. } | Answer::Done | Answer::Link(_) => return Ok(()),
             }
         };
-        if let (Unable::NoRoom, Some(waker)) = (why, waker) {
-            self.rest.post.waits_for_room(peer, waker);
+        if let (Unable::NoRoom, Some((place, waker))) = (why, waits) {
+            self.rest.post.waits_for_room(peer, place, waker, &mut self.rest.wakes);
         }
         Err(Unsent { message, why })
     }
@@ -258,6 +281,31 @@ impl State {
         self.rest.post.answered(peer, messages, answer, &mut self.rest.wakes);
     }
 
+    /// Whether there is a session with a peer.
+    pub(super) fn goes_on(&self, peer: &NodeId) -> bool {
+        self.node.mesh().peer(peer).is_some_and(|peer| match peer.standing {
+            Standing::Up { .. } | Standing::Away { .. } => true,
+            Standing::Down { .. } => false,
+        })
+    }
+
+    /// Sends a word that nobody waits for and somebody at the other end does. Where there is no room it is kept until there
+    /// is; of such words no more are kept than the window has messages.
+    pub(super) fn owe(&mut self, now: Now, peer: NodeId, message: Message<'static>) {
+        let full = Answer::Sent { queued: 0, stopped: Some(Unable::NoRoom) };
+        let answer = if self.rest.post.has_unsent(&peer) {
+            full
+        } else {
+            self.turn(now, Input::Send { peer, messages: (&message).into() })
+        };
+        let most = self.node.mesh().config().limits.window.messages;
+        if answer == full && self.rest.post.unsent(&peer) >= most as usize {
+            log::debug!("a question of {peer} stays without an answer: there is no room for one");
+            return;
+        }
+        self.rest.post.answered(peer, vec![message], answer, &mut self.rest.wakes);
+    }
+
     /// What can be sent to a peer without asking again.
     pub(super) fn know_room(&self, peer: NodeId, outbox: &Outbox) {
         let mesh = self.node.mesh();
@@ -265,10 +313,10 @@ impl State {
             Standing::Up { link, .. } => Some(link),
             Standing::Away { .. } | Standing::Down { .. } => None,
         });
-        let writer = link.and_then(|link| self.rest.links.signal(link));
+        let writer = link.and_then(|link| Some((self.rest.links.signal(link)?, link)));
         match (writer, mesh.room_to(&peer)) {
-            (Some(writer), Some(room)) if !self.rest.post.has_unsent(&peer) => {
-                outbox.fits(peer, room, writer)
+            (Some((writer, link)), Some(room)) if !self.rest.over && !self.rest.post.has_unsent(&peer) => {
+                outbox.fits(peer, room, writer, link);
             }
             (Some(_) | None, _) => outbox.ask_about(&peer),
         }
@@ -292,13 +340,18 @@ impl State {
     }
 
     /// Whoever waits for a happening.
-    pub(crate) fn watch_log(&mut self, waker: &Waker) {
-        self.rest.log.waits(waker);
+    pub(crate) fn watch_log(&mut self, place: &mut Place, waker: &Waker) {
+        self.rest.log.waits(place, waker, &mut self.rest.wakes);
+    }
+
+    /// Somebody waits for happenings no more. What is given back is to be dropped where nothing is locked.
+    pub(crate) fn leave_log(&mut self, place: &mut Place) -> Option<Waker> {
+        self.rest.log.leaves(place)
     }
 
     /// Somebody waits, until then at most, for the node to be done: it looks after every turn, and at the end.
-    pub(crate) fn leave_by(&mut self, by: Wait, waker: &Waker) {
-        self.rest.post.waits_for_the_end(waker, &mut self.rest.wakes);
+    pub(crate) fn leave_by(&mut self, by: Wait, place: &mut Place, waker: &Waker) {
+        self.rest.post.waits_for_the_end(place, waker, &mut self.rest.wakes);
         self.due_by(by);
     }
 
@@ -326,15 +379,25 @@ impl State {
     }
 
     /// Waits for news: ready when there are some for this reader, `false` when none will come.
-    pub(crate) fn poll_news(&mut self, cursor: &Cursor, context: &Context<'_>) -> Poll<bool> {
+    pub(crate) fn poll_news(
+        &mut self,
+        cursor: &Cursor,
+        place: &mut Place,
+        context: &Context<'_>,
+    ) -> Poll<bool> {
         if self.node.mesh().has_news(cursor) {
             Poll::Ready(true)
         } else if self.rest.over {
             Poll::Ready(false)
         } else {
-            waits(&mut self.rest.watchers, context.waker());
+            self.rest.wakes.seat(&mut self.rest.watchers, place, context.waker());
             Poll::Pending
         }
+    }
+
+    /// Somebody waits for news no more. What is given back is to be dropped where nothing is locked.
+    pub(crate) fn leave_news(&mut self, place: &mut Place) -> Option<Waker> {
+        self.rest.watchers.leave(place)
     }
 
     /// Comes when the node has ended.
@@ -343,6 +406,8 @@ impl State {
         if self.rest.over {
             signal.end();
         }
+        // Whoever waited and does not any more is not told.
+        self.rest.enders.retain(|signal| Arc::strong_count(signal) > 1);
         self.rest.enders.push(Arc::clone(&signal));
         signal.over()
     }
@@ -351,8 +416,10 @@ impl State {
         self.rest.over
     }
 
-    pub(crate) fn now(&self) -> Now {
-        self.time.now()
+    /// What the clocks say.
+    pub(crate) fn now(&mut self) -> Now {
+        let time = &self.time;
+        *self.read.get_or_insert_with(|| time.now())
     }
 
     pub(super) fn wakes(&mut self) -> Wakes {

@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use core::mem;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Waker;
 
 use super::halves::Signal;
@@ -13,6 +14,8 @@ use super::halves::Signal;
 pub(super) struct Wakes {
     few: [Option<Waker>; 2],
     more: Vec<Waker>,
+    /// Those that are woken no more: dropping them is somebody else's code, too.
+    gone: Vec<Waker>,
     over: Vec<Arc<Signal>>,
     writer: Option<Arc<Signal>>,
     writers: Vec<Arc<Signal>>,
@@ -26,18 +29,22 @@ impl Wakes {
         }
     }
 
-    /// Somebody waits in `place` from now on. Whoever waited there is woken rather than dropped: dropping is somebody else's
-    /// code, too.
+    /// Whoever has `place` to itself waits in it from now on, with this waker. The one that it had before is not woken: it may
+    /// well be the same, which cannot always be told, and whoever is woken for waiting waits for ever and never sleeps.
     pub(super) fn park(&mut self, place: &mut Option<Waker>, waker: &Waker) {
         if place.as_ref().is_none_or(|known| !known.will_wake(waker)) {
-            self.take(place);
-            *place = Some(waker.clone());
+            self.gone.extend(place.replace(waker.clone()));
         }
     }
 
     /// All of these are to be woken.
-    pub(super) fn take_all(&mut self, places: &mut Vec<Waker>) {
-        places.drain(..).for_each(|waker| self.push(waker));
+    pub(super) fn take_all(&mut self, waiters: &mut Waiters) {
+        waiters.places.drain(..).for_each(|(_, waker)| self.push(waker));
+    }
+
+    /// As [`park`](Self::park), in a place among many.
+    pub(super) fn seat(&mut self, waiters: &mut Waiters, place: &mut Place, waker: &Waker) {
+        self.gone.extend(waiters.wait(place, waker));
     }
 
     fn push(&mut self, waker: Waker) {
@@ -76,9 +83,61 @@ impl Wakes {
     }
 }
 
-/// Notes who waits: once, however often it asks.
-pub(super) fn waits(places: &mut Vec<Waker>, waker: &Waker) {
-    if !places.iter().any(|known| known.will_wake(waker)) {
-        places.push(waker.clone());
+/// Those who wait for one thing. Each has a place of its own, which it leaves when it waits no more.
+#[derive(Debug, Default)]
+pub(super) struct Waiters {
+    /// In the order of their numbers.
+    places: Vec<(u64, Waker)>,
+}
+
+/// A place among those who wait, or none. Its number is given once in the life of the program, so that nobody takes a place
+/// for its own that was another's.
+#[derive(Debug, Default)]
+pub(crate) struct Place(Option<u64>);
+
+/// The number of the next place.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+impl Place {
+    /// Nowhere.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// Whether there may be something to leave.
+    pub(crate) const fn is_taken(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl Waiters {
+    /// Whoever has this place waits. Gives back the waker that it had before: dropping it is somebody else's code.
+    #[must_use = "it is to be dropped where nothing is locked"]
+    pub(super) fn wait(&mut self, place: &mut Place, waker: &Waker) -> Option<Waker> {
+        let known = place.0.and_then(|number| self.find(number)).and_then(|at| self.places.get_mut(at));
+        match known {
+            Some((_, known)) if known.will_wake(waker) => None,
+            Some((_, known)) => Some(mem::replace(known, waker.clone())),
+            None => {
+                // Whoever takes one here holds the lock of this list: so they come in order.
+                let number = NEXT.fetch_add(1, Ordering::Relaxed);
+                self.places.push((number, waker.clone()));
+                place.0 = Some(number);
+                None
+            }
+        }
+    }
+
+    /// Whoever has this place waits no more. Gives its waker back.
+    #[must_use = "it is to be dropped where nothing is locked"]
+    pub(super) fn leave(&mut self, place: &mut Place) -> Option<Waker> {
+        let at = self.find(place.0.take()?)?;
+        Some(self.places.remove(at).1)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    fn find(&self, number: u64) -> Option<usize> {
+        self.places.binary_search_by_key(&number, |(number, _)| *number).ok()
     }
 }

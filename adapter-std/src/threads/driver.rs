@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 use core::time::Duration;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -11,19 +11,18 @@ use mesh_proto::PathClass;
 use rustix::event::PollFlags;
 
 use super::dialing::connect;
+use super::halves;
 use super::mesh::Mesh;
-use super::park::{block_on, block_on_until};
+use super::park::block_on_until;
 use super::until::Until;
 use crate::handle::{Driver, Started};
-use crate::hub::{Dial, Hub, Incoming, Job, Link, Outgoing};
+use crate::hub::{Dial, Hub, Job, Link, Outgoing};
 use crate::platform::clock::{Clock, Time};
 use crate::platform::listen::{AcceptFailure, Accepting};
 use crate::platform::options::TcpOptions;
 
 /// How long a write waits before it looks whether its link is over.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// What the system says of a write that has waited for so long.
-const WAITED: ErrorKind = if cfg!(windows) { ErrorKind::TimedOut } else { ErrorKind::WouldBlock };
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Drives a node on plain threads.
 #[derive(Clone, Copy, Debug, Default)]
@@ -114,54 +113,58 @@ fn accept(hub: &Hub, listener: &TcpListener, until: &Until, options: TcpOptions)
 
 /// Reads on this thread, and writes on another.
 fn run(link: Link, stream: TcpStream) {
-    let Link { incoming, outgoing } = link;
+    let Link { incoming, mut outgoing } = link;
     let stream = Arc::new(stream);
     let writing = Arc::clone(&stream);
+    write_at_once(&mut outgoing, &stream);
     match begin("mesh write", outgoing, move |outgoing| write(outgoing, &writing)) {
-        Ok(()) => read(incoming, &stream),
+        Ok(()) => halves::read(incoming, &*stream),
         Err(outgoing) => {
             exhaust(Link { incoming, outgoing });
         }
     }
 }
 
-/// Reads until the link is over: the thread that writes shuts the stream then, which ends a read that waits.
-fn read(mut incoming: Incoming, mut stream: &TcpStream) {
-    loop {
-        let read = stream.read(incoming.space());
-        if !incoming.came(read) {
-            return;
-        }
-    }
+/// Lets those who send write by themselves, where the system can write to such a stream without waiting.
+#[cfg(unix)]
+fn write_at_once(outgoing: &mut Outgoing, stream: &Arc<TcpStream>) {
+    use rustix::net::{SendFlags, send};
+
+    let stream = Arc::clone(stream);
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    outgoing.writes_at_once(move |bytes| Ok(send(&*stream, bytes, flags)?));
 }
 
-fn write(mut outgoing: Outgoing, mut stream: &TcpStream) {
-    let over = outgoing.over();
+#[cfg(not(unix))]
+fn write_at_once(_: &mut Outgoing, _: &Arc<TcpStream>) {}
+
+/// Writes until the link is over, and then shuts the stream, which ends a read that waits.
+fn write(outgoing: Outgoing, stream: &TcpStream) {
     if let Err(error) = stream.set_write_timeout(Some(PATIENCE)) {
         log::debug!("a write may wait for longer than {PATIENCE:?}: {error}");
     }
-    let mut blocks = true;
-    while block_on(outgoing.ready()) {
-        if blocks && over.is_over() {
-            // What can be written without waiting still is.
-            blocks = stream.set_nonblocking(true).is_err();
+    // What can be written without waiting still is.
+    halves::write(outgoing, stream, || {
+        if let Err(error) = stream.set_nonblocking(true) {
+            log::debug!("the last write may wait for {PATIENCE:?}: {error}");
         }
-        let written = stream.write(outgoing.bytes());
-        let waited = written.as_ref().is_err_and(|error| error.kind() == WAITED);
-        if waited && !over.is_over() {
-            continue;
-        }
-        if !outgoing.wrote(written) {
-            break;
-        }
-    }
-    if stream.shutdown(Shutdown::Both).is_err() {
+    });
+    shut(stream.shutdown(Shutdown::Both));
+}
+
+/// A stream was shut, if it was not gone before.
+pub(super) fn shut(done: io::Result<()>) {
+    if done.is_err() {
         log::trace!("a stream was gone before it was shut");
     }
 }
 
 /// Begins a thread that does this with what is given, or gives it back if the system has no room for one more.
-fn begin<T: Send + 'static>(name: &str, given: T, run: impl FnOnce(T) + Send + 'static) -> Result<(), T> {
+pub(super) fn begin<T: Send + 'static>(
+    name: &str,
+    given: T,
+    run: impl FnOnce(T) + Send + 'static,
+) -> Result<(), T> {
     let (give, take) = sync_channel(1);
     let taken = move || {
         if let Ok(given) = take.recv() {
@@ -178,11 +181,11 @@ fn begin<T: Send + 'static>(name: &str, given: T, run: impl FnOnce(T) + Send + '
 }
 
 /// Ends a link that there is no thread for.
-fn exhaust(mut link: Link) -> io::Error {
+pub(super) fn exhaust(mut link: Link) -> io::Error {
     let _goes_on = link.incoming.came(Err(exhausted()));
     exhausted()
 }
 
-fn exhausted() -> io::Error {
+pub(super) fn exhausted() -> io::Error {
     ErrorKind::OutOfMemory.into()
 }

@@ -19,6 +19,13 @@ use crate::hub::Undelivered;
 #[derive(Clone, Debug)]
 pub struct Mesh(handle::Mesh);
 
+/// The same node, for a thread that waits, whatever drives it.
+impl From<handle::Mesh> for Mesh {
+    fn from(mesh: handle::Mesh) -> Self {
+        Self(mesh)
+    }
+}
+
 impl Mesh {
     pub(super) const fn new(mesh: handle::Mesh) -> Self {
         Self(mesh)

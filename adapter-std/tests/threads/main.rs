@@ -1,5 +1,8 @@
 //! Nodes on plain threads, and the handle whose calls wait.
 
+extern crate alloc;
+
+mod attaching;
 mod first;
 mod waiting;
 

@@ -1,8 +1,10 @@
 //! Two streams where one is enough, and streams that one end holds to be alive.
 
+use core::time::Duration;
 use std::sync::Barrier;
 use std::thread;
 
+use examples::relay::Relay;
 use mesh_proto::{Reason, Side};
 
 use crate::flow::Flow;
@@ -15,6 +17,7 @@ cases! {
     s1_a_new_link_is_taken_where_the_old_one_looks_alive,
     s2_the_same_dial_again,
     s3_both_dial_at_once,
+    s3_both_dial_over_ways_of_every_length,
     o2_both_dial_and_the_way_is_long,
     x3_a_black_hole_gives_way_to_a_dial,
     a1_replies_ride_the_link_of_the_other_end,
@@ -80,6 +83,51 @@ fn s3_both_dial_at_once(pair: Pair) {
         })
     });
     assert_eq!((link(&a, b.me()), link(&b, a.me())), kept, "nothing flaps");
+}
+
+/// O2, S3: how long a byte is under way, each way.
+const LENGTHS: [u64; 6] = [0, 5, 50, 300, 1100, 1500];
+
+fn s3_both_dial_over_ways_of_every_length(pair: Pair) {
+    thread::scope(|scope| {
+        for millis in LENGTHS {
+            scope.spawn(move || both_dial_over(pair, Duration::from_millis(millis)));
+        }
+    });
+}
+
+fn both_dial_over(pair: Pair, length: Duration) {
+    let (a, b) = pair.start();
+    let (to_a, to_b) = (a.behind_relay(), b.behind_relay());
+    [&to_a, &to_b].into_iter().for_each(|relay| relay.delay(length));
+    let barrier = Barrier::new(2);
+    let dial = |from: &Node, to: &Node, relay: &Relay| {
+        barrier.wait();
+        from.keep((to.me(), relay.address())).expect("there is room");
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| dial(&a, &b, &to_b));
+        scope.spawn(|| dial(&b, &a, &to_a));
+    });
+    let one = || one_stream(&a, &b, &to_b) || one_stream(&b, &a, &to_a);
+    until(&format!("one link is left, {length:?} apart"), || agree(&a, &b) && one());
+    let kept = (link(&a, b.me()), link(&b, a.me()));
+    for (from, to) in [(&a, &b), (&b, &a)] {
+        from.try_send(to.me(), "there and back").expect("it is known");
+    }
+    for to in [&b, &a] {
+        assert_eq!(next(to).body[..], b"there and back"[..]);
+    }
+    assert_eq!((link(&a, b.me()), link(&b, a.me())), kept, "{length:?} apart, nothing flaps");
+    assert!(agree(&a, &b) && one());
+    assert!(a.stats().dials <= 1 && b.stats().dials <= 1, "{length:?} apart, nobody dials again");
+}
+
+/// Whether the link of both is the stream that the first opened to the second through this relay.
+fn one_stream(dialer: &Node, acceptor: &Node, relay: &Relay) -> bool {
+    let near = link(dialer, acceptor.me()).and_then(|link| ends(dialer, link));
+    let far = link(acceptor, dialer.me()).and_then(|link| ends(acceptor, link));
+    near.zip(far).is_some_and(|((near, _), (_, far))| relay.far_end(near) == Some(far))
 }
 
 fn o2_both_dial_and_the_way_is_long(pair: Pair) {

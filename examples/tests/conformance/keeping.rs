@@ -52,7 +52,7 @@ fn keep_by_name(pair: Pair) {
 
 fn keep_by_name_and_id(pair: Pair) {
     let (a, b) = pair.start();
-    let text = format!("{}@localhost:{}", b.me().to_text().as_str(), b.address().port());
+    let text = format!("{}@localhost:{}", b.me(), b.address().port());
     a.keep(text.parse::<Contact>().expect("it is one")).expect("there is room");
     meet(&a, &b);
 }

@@ -8,8 +8,8 @@
 //! | `waiting` | waiting for what must come, with a deadline |
 //! | `looking` | what nodes say of each other |
 //! | `flow` | numbered messages: nothing lost, doubled or out of order |
-//! | `keeping`, `sending`, `room`, `outcomes`, `asking`, `telling`, `leaving` | the promises of the interface |
-//! | `duplicates`, `restarts`, `losses`, `clones`, `sleep`, `slowness`, `strangers`, `many` | what the field does, by the ids of the list of failures |
+//! | `admission`, `identities`, `attaching`, `cancelling`, `keeping`, `sending`, `room`, `outcomes`, `asking`, `telling`, `leaving` | the promises of the interface |
+//! | `duplicates`, `restarts`, `losses`, `clones`, `sleep`, `slowness`, `strangers`, `many`, `exhaustion` | what the field does, by the ids of the list of failures |
 //! | `traces` | what was recorded on a runtime, again |
 #![forbid(unsafe_code)]
 
@@ -18,10 +18,17 @@ extern crate alloc;
 #[macro_use]
 mod pairs;
 
+mod admission;
 mod asking;
+#[cfg(unix)]
+mod attaching;
+mod cancelling;
 mod clones;
 mod duplicates;
+#[cfg(target_os = "linux")]
+mod exhaustion;
 mod flow;
+mod identities;
 mod keeping;
 mod leaving;
 mod looking;

@@ -6,16 +6,23 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::io;
 use std::net::UdpSocket;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use adapter_std::handle::{Builder, Driver, Mesh};
+use adapter_std::handle::{Builder, Driver, Mesh, Question};
+#[cfg(unix)]
+use adapter_std::hub::{Attached, Unattached};
 use adapter_std::platform::beacon::Group;
 use adapter_std::platform::entropy;
 use examples::relay::Relay;
 use examples::runtime::{Engine, Runtime, Setup};
+#[cfg(unix)]
+use mesh_proto::PathClass;
 use mesh_proto::trace::Through;
 use mesh_proto::wire::{Identity, MeshSecret};
-use mesh_proto::{Config, Incarnation};
+use mesh_proto::{Config, Incarnation, NodeId};
 
 /// How soon a quick node finds a dead link.
 pub(crate) const QUICK: Duration = Duration::from_millis(800);
@@ -43,6 +50,17 @@ pub(crate) struct Member {
     pub(crate) listens: Option<SocketAddr>,
     pub(crate) group: Option<Group>,
     pub(crate) trace: Option<Trace>,
+    pub(crate) lets_in: LetsIn,
+    /// Where its identity is kept, in place of the one that it is given.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Whom a node lets in.
+#[derive(Clone)]
+pub(crate) enum LetsIn {
+    Everybody,
+    Listed(Vec<NodeId>),
+    Asked(Arc<dyn Fn(Question) + Send + Sync>),
 }
 
 impl Member {
@@ -66,6 +84,8 @@ impl Member {
             listens: Some(LOOPBACK),
             group: None,
             trace: None,
+            lets_in: LetsIn::Everybody,
+            file: None,
         }
     }
 
@@ -96,7 +116,7 @@ impl Member {
     /// Starts on a runtime that others share.
     pub(crate) fn start_on(self, engine: &Arc<Engine>) -> Node {
         let mesh = engine.start(self.clone()).expect("it starts");
-        Node { mesh, member: self, _engine: Arc::clone(engine) }
+        Node { mesh, member: self, engine: Arc::clone(engine) }
     }
 }
 
@@ -114,6 +134,15 @@ impl Setup for Member {
         let builder = match self.group {
             Some(group) => builder.discover_in(group),
             None => builder.discover_nobody(),
+        };
+        let builder = match self.lets_in {
+            LetsIn::Everybody => builder,
+            LetsIn::Listed(ids) => builder.allow(ids),
+            LetsIn::Asked(admits) => builder.admit(move |question| admits(question)),
+        };
+        let builder = match self.file {
+            Some(path) => builder.identity_file(path),
+            None => builder,
         };
         match self.trace {
             Some(Trace(bytes)) => builder.trace(Through(move |more: &[u8]| {
@@ -140,7 +169,7 @@ pub(crate) struct Node {
     mesh: Mesh,
     member: Member,
     /// Goes when the last of its nodes has ended.
-    _engine: Arc<Engine>,
+    engine: Arc<Engine>,
 }
 
 impl Node {
@@ -152,6 +181,17 @@ impl Node {
     /// What it was made from.
     pub(crate) fn member(&self) -> &Member {
         &self.member
+    }
+
+    /// Attaches a stream.
+    #[cfg(unix)]
+    pub(crate) fn attach(
+        &self,
+        stream: UnixStream,
+        side: Attached,
+        class: PathClass,
+    ) -> Result<(), Unattached> {
+        self.engine.attach(&self.mesh, stream, side, class)
     }
 
     /// A relay that leads here.

@@ -18,14 +18,14 @@ cases! {
 }
 
 /// With room for so many messages.
-fn with_room(messages: u32) -> Member {
+pub(crate) fn with_room(messages: u32) -> Member {
     let calm = Member::calm();
     let limits = Limits { window: Window { messages, ..Limits::default().window }, ..Limits::default() };
     Member { config: Config { limits, ..calm.config }, ..calm }
 }
 
 /// Sends numbers until there is no room: how many.
-fn fill(pair: Pair, most: u32) -> (crate::member::Node, crate::member::Node, u32) {
+pub(crate) fn fill(pair: Pair, most: u32) -> (crate::member::Node, crate::member::Node, u32) {
     let (a, b) = pair.connected_as(with_room(most), with_room(most));
     let mut sent = 0;
     while a.try_send(b.me(), numbered(sent)) != Err(SendError::NoRoom) {

@@ -114,6 +114,7 @@ fn try_send_says_why_not(pair: Pair) {
     assert_eq!(a.try_send(Member::calm().identity.id(), "no place"), Err(SendError::Unknown));
     let taken = Message::from("a question?").of_kind(255);
     assert_eq!(a.try_send(b.me(), taken.clone()), Err(SendError::Reserved { kind: 255 }));
+    assert_eq!(a.try_send(b.me(), Message::from("").of_kind(253)), Err(SendError::Reserved { kind: 253 }));
     assert_eq!(a.send_all(taken), Err(SendError::Reserved { kind: 255 }));
     a.keep((b.me(), b.address())).expect("it has its place");
     assert_eq!(next(&b).body[..], b"early"[..]);

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::folder::Folder;
-use crate::program::{RUNTIMES, run};
+use crate::program::{RUNTIMES, parse, run};
 
 #[test]
 fn an_id_is_made_once_in_the_folder_of_the_user() {
@@ -54,6 +54,49 @@ fn a_swarm_talks() {
     let few = run(&folder, &["swarm", "4", "--seconds", "0", "--neighbours", "1"]);
     assert_eq!(few.code, Some(0), "{}", few.stderr);
     assert!(few.stdout.starts_with("4 sessions\n4 nodes with 4 sessions"), "{}", few.stdout);
+}
+
+#[test]
+fn a_demo_loses_nothing_and_ends_with_its_summary() {
+    let folder = Folder::new();
+    let ended = run(&folder, &["demo", "--json", "--seconds", "8", "--seed", "7"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
+    let lines: Vec<Value> = ended.stdout.lines().map(parse).collect();
+    let (summary, before) = lines.split_last().expect("it says something");
+    assert!(before.iter().all(|line| line["t"].is_number() && line["event"].is_string()), "{before:?}");
+    let number = |name: &str| summary[name].as_u64().expect(name);
+    assert_eq!((&summary["event"], number("sessions")), (&Value::from("summary"), 3));
+    assert!(number("sent") > 0, "{summary}");
+    assert_eq!((number("lost"), number("doubled"), number("reordered")), (0, 0, 0), "{summary}");
+    let recoveries = summary["recoveries"].as_array().expect("a list");
+    assert!(recoveries.iter().all(|one| one["fault"].is_string() && one["ms"].is_u64()), "{summary}");
+    assert!(recoveries.iter().any(|one| one["fault"] == "cut"), "{summary}");
+}
+
+#[test]
+fn a_bench_has_its_rows_beside_raw_tcp() {
+    let folder = Folder::new();
+    for runtime in RUNTIMES {
+        let ended = run(&folder, &["bench", "--quick", "--json", "--runtime", runtime]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
+        let rows: Vec<Value> = ended.stdout.lines().map(parse).collect();
+        for row in &rows {
+            assert_eq!((&row["event"], &row["runtime"]), (&Value::from("row"), &Value::from(runtime)));
+        }
+        for what in [
+            "round-trip-64-p50",
+            "round-trip-64-p99",
+            "message-64",
+            "message-1k",
+            "message-64k",
+            "connect-p50",
+        ] {
+            let row = rows.iter().find(|row| row["what"] == what).expect(what);
+            let number = |name: &str| row[name].as_f64().filter(|number| *number > 0.0).expect(name);
+            let (ours, raw, ratio) = (number("ours"), number("raw"), number("ratio"));
+            assert!((ours / raw / ratio - 1.0).abs() < 0.01, "{row}");
+        }
+    }
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub enum Input<'a> {
     /// This node opened a stream by other means than [`Order::Dial`](super::Order::Dial): its handshake begins at once.
     /// [`NodeTurn::answer`](super::NodeTurn::answer) gives its name, or says why there is none; then the driver ends the
     /// stream itself. While a mesh changes from one secret to another, it takes the first.
+    ///
+    /// The first [`Order::Write`](super::Order::Write) for it is among the orders of this very turn: whoever carries them
+    /// out has to know of the link by then, and not only when the answer is read.
     Attached {
         /// Who is to be at the other end, if that is known: another is not met.
         expected: Option<NodeId>,

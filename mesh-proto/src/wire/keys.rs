@@ -87,12 +87,6 @@ impl fmt::Debug for Identity {
 }
 
 impl NodeId {
-    /// The name as text, with characters that tell a typo.
-    #[must_use]
-    pub fn to_text(&self) -> Text {
-        Text::of(TextKind::NodeId, self.as_bytes())
-    }
-
     /// Whether these bytes are a key, and written down in the one way that there is (R1).
     #[must_use]
     pub fn is_canonical(&self) -> bool {
@@ -192,11 +186,26 @@ impl MeshSecrets {
 mod tests {
     use super::*;
 
+    fn spelt(id: NodeId) -> heapless::String<80> {
+        let mut text = heapless::String::new();
+        fmt::Write::write_fmt(&mut text, format_args!("{id}")).expect("short");
+        text
+    }
+
+    #[test]
+    fn an_id_is_called_by_its_first_letters() {
+        let id = Identity::new([7; 32]).id();
+        let mut short = heapless::String::<80>::new();
+        fmt::Write::write_fmt(&mut short, format_args!("meshnode1{id:?}")).expect("short");
+        assert_eq!(short.len(), "meshnode1".len() + 8);
+        assert!(spelt(id).starts_with(short.as_str()), "{short} {id}");
+    }
+
     #[test]
     fn texts_come_back() {
         let identity = Identity::new([7; 32]);
         assert_eq!(identity.to_text().as_str().parse(), Ok(identity.clone()));
-        assert_eq!(identity.id().to_text().as_str().parse(), Ok(identity.id()));
+        assert_eq!(spelt(identity.id()).parse(), Ok(identity.id()));
         let secret = MeshSecret::new([8; 32]);
         assert_eq!(secret.to_text().as_str().parse(), Ok(secret));
     }
@@ -234,7 +243,7 @@ mod tests {
         assert!(largest(0xec).is_canonical());
         for hidden in [largest(0xed), largest(0xff), NodeId::new([0xff; 32])] {
             assert!(!hidden.is_canonical());
-            assert_eq!(hidden.to_text().as_str().parse::<NodeId>(), Err(TextError::NoKey));
+            assert_eq!(spelt(hidden).parse::<NodeId>(), Err(TextError::NoKey));
         }
         let id = Identity::new([7; 32]).id();
         let mut with_top_bit = *id.as_bytes();

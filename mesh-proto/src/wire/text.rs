@@ -1,11 +1,10 @@
-//! Keys as text that people copy: a prefix that says what it is, the key, and six characters that tell a typo.
-//!
-//! The encoding is Bech32m (BIP-350): no two of its characters look alike, up to four wrong ones are always noticed, and
-//! one wrong one, or two neighbours that changed places, can be pointed at.
+//! Keys as text that people copy, as [`letters`](crate::letters) spells them, and what is told of a typo.
 
 use core::fmt;
 
 use zeroize::Zeroizing;
+
+use crate::letters::{ALPHABET, BECH32M, CHECK, KEY, NODE, characters, residue, spell};
 
 /// What a text stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +24,7 @@ impl TextKind {
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match self {
-            Self::NodeId => "meshnode",
+            Self::NodeId => NODE,
             Self::Identity => "meshidentity",
             Self::MeshSecret => "meshsecret",
         }
@@ -96,13 +95,6 @@ impl core::error::Error for TextError {}
 
 /// The longest text: the longest prefix, a `1`, 52 characters of key and 6 that tell a typo.
 const LONGEST: usize = 12 + 1 + KEY + CHECK;
-/// How many characters 32 bytes take, by five bits.
-const KEY: usize = 52;
-/// How many characters tell a typo.
-const CHECK: usize = 6;
-
-const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-
 /// A key as text. It is wiped when it is dropped, and shown only by asking for it.
 pub struct Text {
     bytes: Zeroizing<[u8; LONGEST]>,
@@ -113,16 +105,9 @@ impl Text {
     pub(super) fn of(kind: TextKind, key: &[u8; 32]) -> Self {
         let mut text = Self { bytes: Zeroizing::new([0; LONGEST]), length: 0 };
         let mut symbols = Zeroizing::new([0; KEY + CHECK]);
-        for (symbol, five) in symbols.iter_mut().zip(fives(key)) {
-            *symbol = five;
-        }
-        let check = residue(kind, &*symbols) ^ BECH32M;
-        for (nth, symbol) in symbols.iter_mut().skip(KEY).enumerate() {
-            *symbol = low_five(check >> (5 * (CHECK - 1 - nth)));
-        }
-        let characters = symbols.iter().filter_map(|symbol| ALPHABET.get(usize::from(*symbol)).copied());
+        spell(kind.prefix(), key, &mut symbols);
         let prefix = kind.prefix().bytes().chain([b'1']);
-        for (place, character) in text.bytes.iter_mut().zip(prefix.chain(characters)) {
+        for (place, character) in text.bytes.iter_mut().zip(prefix.chain(characters(&*symbols))) {
             *place = character;
             text.length += 1;
         }
@@ -166,7 +151,7 @@ pub(super) fn read(wanted: TextKind, text: &str) -> Result<Zeroizing<[u8; 32]>, 
     if length != symbols.len() {
         return Err(TextError::Length { found: before + length, wanted: before + symbols.len() });
     }
-    if residue(wanted, &*symbols) != BECH32M {
+    if residue(wanted.prefix(), &*symbols) != BECH32M {
         return Err(TextError::Typo { at: typo(wanted, &mut *symbols).map(|at| before + at + 1) });
     }
     bytes(&*symbols).ok_or(TextError::NoKey)
@@ -183,32 +168,13 @@ fn symbol(character: char) -> Option<u8> {
     ALPHABET.iter().zip(0..).find_map(|(known, symbol)| (*known == lower).then_some(symbol))
 }
 
-/// What the check of a whole text comes to.
-const BECH32M: u32 = 0x2bc8_30a3;
-
-/// The remainder that the text leaves in the code of Bech32.
-fn residue(kind: TextKind, symbols: &[u8]) -> u32 {
-    let prefix = kind.prefix().bytes();
-    let high = prefix.clone().map(|byte| byte >> 5);
-    let low = prefix.map(|byte| byte & 31);
-    high.chain([0]).chain(low).chain(symbols.iter().copied()).fold(1, step)
-}
-
-fn step(value: u32, symbol: u8) -> u32 {
-    const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
-    let top = value >> 25;
-    let value = ((value & 0x01ff_ffff) << 5) ^ u32::from(symbol);
-    let set = GENERATOR.iter().enumerate().filter(|(bit, _)| (top >> bit) & 1 == 1);
-    set.fold(value, |value, (_, generator)| value ^ generator)
-}
-
 /// The one place where another character, or a change of places with the next one, would make the text whole.
 fn typo(kind: TextKind, symbols: &mut [u8]) -> Option<usize> {
     for at in 0..symbols.len() {
         let Some(written) = symbols.get(at).copied() else { continue };
         for other in 0..32 {
             put(symbols, at, other);
-            if residue(kind, symbols) == BECH32M {
+            if residue(kind.prefix(), symbols) == BECH32M {
                 return Some(at);
             }
         }
@@ -216,7 +182,7 @@ fn typo(kind: TextKind, symbols: &mut [u8]) -> Option<usize> {
         let Some(next) = symbols.get(at + 1).copied() else { continue };
         put(symbols, at, next);
         put(symbols, at + 1, written);
-        if residue(kind, symbols) == BECH32M {
+        if residue(kind.prefix(), symbols) == BECH32M {
             return Some(at);
         }
         put(symbols, at, written);
@@ -229,19 +195,6 @@ fn put(symbols: &mut [u8], at: usize, symbol: u8) {
     if let Some(place) = symbols.get_mut(at) {
         *place = symbol;
     }
-}
-
-const fn low_five(value: u32) -> u8 {
-    (value & 31) as u8
-}
-
-/// The bits of a key by fives, with four zeros behind the last.
-fn fives(key: &[u8; 32]) -> impl Iterator<Item = u8> + '_ {
-    (0..KEY).map(|nth| {
-        let bit = nth * 5;
-        let at = |byte: usize| u32::from(key.get(byte).copied().unwrap_or(0));
-        low_five(((at(bit / 8) << 8) | at(bit / 8 + 1)) >> (11 - bit % 8))
-    })
 }
 
 /// The key, if the four bits behind it are zero.
@@ -288,10 +241,8 @@ mod tests {
     #[test]
     fn the_check_is_that_of_bech32m() {
         let remainder = |prefix: &str, rest: &str| {
-            let high = prefix.bytes().map(|byte| byte >> 5);
-            let low = prefix.bytes().map(|byte| byte & 31);
             let symbols = rest.chars().map(|character| symbol(character).expect("of the alphabet"));
-            high.chain([0]).chain(low).chain(symbols).fold(1, step)
+            residue(prefix, &symbols.collect::<heapless::Vec<u8, 64>>())
         };
         assert_eq!(remainder("a", "lqfn3a"), BECH32M);
         assert_eq!(remainder("?", "v759aa"), BECH32M);

@@ -24,6 +24,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Some(id) => id,
         None => IdentityFile::open(&path, entropy::identity).map_err(wrong)?.identity().id(),
     };
-    println!("{}", id.to_text().as_str());
+    println!("{id}");
     Ok(())
 }

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use adapter_std::platform::entropy;
 
-use super::lane::Lane;
-use super::ours::{join, node};
-use super::{Problem, Row};
+use examples::bench::ours::{join, node};
+use examples::bench::{Lane, Problem};
+
+use super::Row;
 use crate::failure::Failure;
 
 /// Measures so many sessions of one node, each with a node of its own, for so long; and as many raw streams.

@@ -2,26 +2,22 @@
 //!
 //! | file | what it has |
 //! |---|---|
-//! | `lane` | a runtime's tasks, and its raw streams |
-//! | `ours` | what is measured of the mesh |
-//! | `raw` | the same of raw TCP |
 //! | `idle` | what sessions cost that do nothing |
+//!
+//! What is measured in rounds is in `examples::bench`, which the smoke of speed uses too.
 
 mod idle;
-mod lane;
-mod ours;
-mod raw;
 
 use core::time::Duration;
 use std::io::{self, Write};
 
 use clap::Args;
+use examples::bench::{Lane, Problem, at, ours, raw};
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::runtime::Runtime;
 use crate::signals::{Stop, stop_on_signals};
-use lane::Lane;
 
 /// How much is measured, and how it is told.
 #[derive(Debug, Args)]
@@ -91,14 +87,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     for runtime in
         Runtime::EACH.into_iter().filter(|runtime| options.runtime.is_none_or(|only| only == *runtime))
     {
-        let lane = Lane::open(runtime).map_err(|error| wrong(error.into()))?;
+        let lane = runtime.begin().map(Lane::on).map_err(|error| wrong(error.into()))?;
         measure(&lane, amount, &stop, &mut |row| tell(runtime, &row, options.json)).map_err(wrong)?;
     }
     Ok(())
 }
-
-/// What can go wrong.
-type Problem = Box<dyn core::error::Error + Send + Sync>;
 
 fn measure(
     lane: &Lane,
@@ -146,19 +139,6 @@ fn measure(
     tell(Row { what: "connect-p50".to_owned(), unit: "us", ours, raw: Some(raw) })?;
     drop((pair, streams));
     idle::measure(lane, amount.sessions, amount.idles, tell)
-}
-
-/// What lies so far up in a row of times, in seconds.
-fn at(times: &mut [Duration], part: f64) -> f64 {
-    times.sort_unstable();
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a place in a list"
-    )]
-    let place = (times.len() as f64 * part) as usize;
-    times.get(place.min(times.len().saturating_sub(1))).map_or(0.0, Duration::as_secs_f64)
 }
 
 fn tell(runtime: Runtime, row: &Row, as_json: bool) -> Result<(), Failure> {

@@ -114,9 +114,9 @@ impl Play<'_> {
         let began = Instant::now();
         for (who, node) in NAMES.into_iter().enumerate() {
             self.cast.start(who)?;
-            let id = self.cast.id(who).to_text();
-            let object = json!({"event": "started", "node": node, "id": id.as_str()});
-            self.tell(Weight::Well, format!("{node} starts: {}", id.as_str()), object);
+            let id = self.cast.id(who).to_string();
+            let object = json!({"event": "started", "node": node, "id": &id});
+            self.tell(Weight::Well, format!("{node} starts: {id}"), object);
         }
         self.recovers("start", "all three".to_owned(), began);
         self.rest(QUIET);

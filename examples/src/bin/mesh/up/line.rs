@@ -162,22 +162,15 @@ impl From<NodeId> for Id {
     }
 }
 
-impl Id {
-    /// How many characters people see.
-    const SHORT: usize = 8;
-}
-
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.to_text().as_str())
+        serializer.collect_str(&self.0)
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_text();
-        let key = text.as_str().split_once('1').map_or("", |(_, key)| key);
-        f.write_str(key.get(..Self::SHORT).unwrap_or(key))
+        write!(f, "{:?}", self.0)
     }
 }
 
@@ -398,7 +391,7 @@ impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening { node, addrs, runtime } => {
-                write!(f, "{} listens", node.0.to_text().as_str())?;
+                write!(f, "{} listens", node.0)?;
                 let at: Vec<String> = addrs.iter().map(ToString::to_string).collect();
                 write!(
                     f,

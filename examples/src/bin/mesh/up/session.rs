@@ -269,8 +269,8 @@ impl Session {
             Happening::NameFailed { name, error } => {
                 self.complain(format_args!("the name {name} was not found, and is looked up again: {error}"));
             }
-            // Those that later versions have are told by later versions of this.
-            _ => {}
+            // It asks nobody whom to let in, and what later versions have is told by later versions of this.
+            Happening::AdmitPanicked { .. } | _ => {}
         }
     }
 
@@ -459,8 +459,8 @@ impl Session {
         let start = start.strip_prefix("meshnode1").unwrap_or(&start);
         let peers = self.mesh.peers();
         let mut fitting = peers.iter().filter(|view| {
-            let id = view.id.to_text();
-            id.as_str().split_once('1').is_some_and(|(_, key)| key.starts_with(start))
+            let id = view.id.to_string();
+            id.split_once('1').is_some_and(|(_, key)| key.starts_with(start))
         });
         match (fitting.next(), fitting.count()) {
             (Some(view), 0) if !start.is_empty() => Ok(view.id),

@@ -14,39 +14,52 @@ use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::Problem;
-use crate::runtime::{Engine, Runtime, Setup};
+use crate::runtime::{Engine, Setup};
 
 /// A runtime, to run what is measured on it.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub struct Lane {
     engine: Engine,
 }
 
 /// A raw stream of a runtime.
 #[derive(Debug)]
-pub(super) enum Raw {
+pub enum Raw {
+    /// Of tokio.
     Tokio(tokio::net::TcpStream),
+    /// Of async-io.
     Smol(Async<std::net::TcpStream>),
+    /// Blocking.
     Std(std::net::TcpStream),
 }
 
 /// What runs beside.
-pub(super) enum Beside<T> {
+#[derive(Debug)]
+pub enum Beside<T> {
+    /// As a task of tokio.
     Tokio(tokio::task::JoinHandle<T>),
+    /// On a thread of its own.
     Thread(JoinHandle<T>),
 }
 
 impl Lane {
-    pub(super) fn open(runtime: Runtime) -> io::Result<Self> {
-        Ok(Self { engine: runtime.begin()? })
+    /// On a runtime that goes.
+    #[must_use]
+    pub const fn on(engine: Engine) -> Self {
+        Self { engine }
     }
 
-    pub(super) fn start(&self, setup: impl Setup) -> Result<Mesh, StartError> {
+    /// Starts a node.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be started.
+    pub fn start(&self, setup: impl Setup) -> Result<Mesh, StartError> {
         self.engine.start(setup)
     }
 
     /// Runs something to its end.
-    pub(super) fn run<T: Send + 'static>(
+    pub fn run<T: Send + 'static>(
         &self,
         what: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -57,10 +70,7 @@ impl Lane {
     }
 
     /// Runs something beside.
-    pub(super) fn beside<T: Send + 'static>(
-        &self,
-        what: impl Future<Output = T> + Send + 'static,
-    ) -> Beside<T> {
+    pub fn beside<T: Send + 'static>(&self, what: impl Future<Output = T> + Send + 'static) -> Beside<T> {
         match &self.engine {
             Engine::Tokio(runtime) => Beside::Tokio(runtime.spawn(what)),
             Engine::Smol | Engine::Std => Beside::Thread(thread::spawn(move || block_on(what))),
@@ -68,7 +78,7 @@ impl Lane {
     }
 
     /// What came of it.
-    pub(super) fn join<T: Send + 'static>(&self, beside: Beside<T>) -> Result<T, Problem> {
+    pub fn join<T: Send + 'static>(&self, beside: Beside<T>) -> Result<T, Problem> {
         match (beside, &self.engine) {
             (Beside::Tokio(task), Engine::Tokio(runtime)) => Ok(runtime.block_on(task)?),
             (Beside::Thread(thread), _) => thread.join().map_err(|_| "what ran beside panicked".into()),
@@ -77,7 +87,7 @@ impl Lane {
     }
 
     /// Both ends of a stream over loopback.
-    pub(super) fn raw_pair(&self) -> io::Result<(Raw, Raw)> {
+    pub fn raw_pair(&self) -> io::Result<(Raw, Raw)> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let near = std::net::TcpStream::connect(listener.local_addr()?)?;
         let (far, _) = listener.accept()?;
@@ -85,7 +95,7 @@ impl Lane {
     }
 
     /// How long it takes to dial and to be accepted.
-    pub(super) fn connect(&self) -> Result<Duration, Problem> {
+    pub fn connect(&self) -> Result<Duration, Problem> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         match &self.engine {
@@ -137,7 +147,12 @@ fn std_connect(listener: &std::net::TcpListener, address: SocketAddr) -> io::Res
 }
 
 impl Raw {
-    pub(super) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads what there is.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tokio(stream) => stream.read(buffer).await,
             Self::Smol(stream) => stream.read(buffer).await,
@@ -145,7 +160,12 @@ impl Raw {
         }
     }
 
-    pub(super) async fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+    /// Fills the buffer.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub async fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         match self {
             Self::Tokio(stream) => stream.read_exact(buffer).await.map(drop),
             Self::Smol(stream) => stream.read_exact(buffer).await,
@@ -153,7 +173,12 @@ impl Raw {
         }
     }
 
-    pub(super) async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes all of it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Tokio(stream) => stream.write_all(bytes).await,
             Self::Smol(stream) => stream.write_all(bytes).await,

@@ -15,13 +15,19 @@ use super::lane::Lane;
 use crate::runtime::Setup;
 
 /// Two nodes with a session.
-pub(super) struct Pair {
+#[derive(Debug)]
+pub struct Pair {
     near: Mesh,
     far: Mesh,
 }
 
 impl Pair {
-    pub(super) fn new(lane: &Lane) -> Result<Self, Problem> {
+    /// Starts both, and waits for the session.
+    ///
+    /// # Errors
+    ///
+    /// A node cannot be started.
+    pub fn new(lane: &Lane) -> Result<Self, Problem> {
         let secret = entropy::mesh_secret()?;
         let (near, far) = (node(lane, &secret)?, node(lane, &secret)?);
         join(lane, &near, &far)?;
@@ -29,7 +35,7 @@ impl Pair {
     }
 
     /// Round trips of 64 bytes, one by one.
-    pub(super) fn round_trips(&self, lane: &Lane, count: usize) -> Result<Vec<Duration>, Problem> {
+    pub fn round_trips(&self, lane: &Lane, count: usize) -> Result<Vec<Duration>, Problem> {
         let (near, far) = (self.near.clone(), self.far.clone());
         let (to_near, to_far) = (near.me(), far.me());
         let echo = lane.beside(async move {
@@ -56,7 +62,7 @@ impl Pair {
     }
 
     /// Many messages, one plain send each, until the last one is taken.
-    pub(super) fn messages(&self, lane: &Lane, size: usize, count: usize) -> Result<Duration, Problem> {
+    pub fn messages(&self, lane: &Lane, size: usize, count: usize) -> Result<Duration, Problem> {
         let (near, far) = (self.near.clone(), self.far.clone());
         let to = far.me();
         let began = Instant::now();
@@ -80,14 +86,14 @@ impl Pair {
 }
 
 /// From the wish to keep a peer to the session with it, handshake and all.
-pub(super) fn connect(lane: &Lane) -> Result<Duration, Problem> {
+pub fn connect(lane: &Lane) -> Result<Duration, Problem> {
     let secret = entropy::mesh_secret()?;
     let (near, far) = (node(lane, &secret)?, node(lane, &secret)?);
     join(lane, &near, &far)
 }
 
 /// Keeps a session between two nodes: how long until it is there.
-pub(super) fn join(lane: &Lane, near: &Mesh, far: &Mesh) -> Result<Duration, Problem> {
+pub fn join(lane: &Lane, near: &Mesh, far: &Mesh) -> Result<Duration, Problem> {
     let address = far.addresses().first().copied().ok_or("the node listens nowhere")?;
     let (near, peer) = (near.clone(), far.me());
     let began = Instant::now();
@@ -104,7 +110,12 @@ pub(super) fn join(lane: &Lane, near: &Mesh, far: &Mesh) -> Result<Duration, Pro
     Ok(began.elapsed())
 }
 
-pub(super) fn node(lane: &Lane, secret: &MeshSecret) -> Result<Mesh, Problem> {
+/// A node that the others of its secret let in.
+///
+/// # Errors
+///
+/// It cannot be started.
+pub fn node(lane: &Lane, secret: &MeshSecret) -> Result<Mesh, Problem> {
     Ok(lane.start(Member { identity: entropy::identity()?, secret: secret.clone() })?)
 }
 

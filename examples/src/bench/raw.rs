@@ -13,7 +13,7 @@ use super::lane::{Lane, Raw};
 const GATHERED: usize = 64 * 1024;
 
 /// Round trips of 64 bytes, one by one.
-pub(super) fn round_trips(
+pub fn round_trips(
     lane: &Lane,
     (mut near, mut far): (Raw, Raw),
     count: usize,
@@ -41,7 +41,7 @@ pub(super) fn round_trips(
 }
 
 /// Messages with their length in front, gathered before they are written, and taken apart into handles.
-pub(super) fn messages(
+pub fn messages(
     lane: &Lane,
     (mut near, far): (Raw, Raw),
     size: usize,

@@ -1,0 +1,213 @@
+//! What is written on a link: from the frames that lie with the node to the bytes on its stream.
+
+use core::fmt;
+use core::mem;
+use core::time::Duration;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use mesh_proto::node::{MOST_UNWRITTEN, Writer};
+use mesh_proto::wire::Broken;
+use mesh_proto::{Frame, LinkId};
+
+use super::State;
+
+/// Whoever sends one message after the other writes none of them itself: it is together that they are written fast. So
+/// much must have passed since it wrote, unless something came since.
+const ONE_BY_ONE: Duration = Duration::from_micros(100);
+
+/// Writes without waiting.
+pub(super) type AtOnce = Box<dyn Fn(&[u8]) -> io::Result<usize> + Send + Sync>;
+
+/// Writes on one link. Whoever has it is the one that writes: the link's task, or somebody who sends.
+#[derive(Default)]
+pub(super) struct Pen {
+    /// What is written as it is: words of the handshake.
+    words: Vec<u8>,
+    spoken: usize,
+    writer: Option<Box<Writer>>,
+    frames: Vec<Frame<'static>>,
+    /// How much was taken to be written since the machine was told how much room there is: as the machine counts it, which
+    /// is more than it comes to in a record.
+    taken: u32,
+    at_once: Option<AtOnce>,
+    /// When somebody who sends wrote last.
+    lent: Option<Instant>,
+}
+
+impl Pen {
+    /// Lets those who send write with it.
+    pub(super) fn writes_at_once(&mut self, at_once: AtOnce) {
+        self.at_once = Some(at_once);
+    }
+
+    /// What is to be written now.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self.words.get(self.spoken..) {
+            Some(words) if !words.is_empty() => words,
+            Some(_) | None => self.writer.as_ref().map_or(&[], |writer| writer.bytes()),
+        }
+    }
+
+    /// So many of [`bytes`](Self::bytes) were written.
+    pub(super) fn wrote(&mut self, length: usize) {
+        if self.spoken < self.words.len() {
+            self.spoken += length;
+        } else if let Some(writer) = &mut self.writer {
+            writer.wrote(length);
+        }
+    }
+
+    /// Whether so much was taken since the machine was told how much room there is that it may wait for that. All of it is
+    /// written when nothing is left to write.
+    pub(super) fn owes_room(&self) -> bool {
+        self.taken > MOST_UNWRITTEN / 2
+    }
+
+    /// Takes what lies with the node. To be sealed outside of its lock.
+    pub(super) fn fetch(&mut self, link: LinkId, state: &mut State) {
+        if self.owes_room() {
+            self.taken = 0;
+            state.tell_room(link);
+        }
+        let Some(entry) = state.link_mut(link) else { return };
+        self.spoken = 0;
+        self.words.clear();
+        mem::swap(&mut self.words, &mut entry.words);
+        if self.writer.is_none() {
+            self.writer = entry.writer.take();
+        }
+        if self.writer.is_some() {
+            self.taken = self.taken.saturating_add(MOST_UNWRITTEN.saturating_sub(entry.backlog.room(0)));
+            entry.backlog.take(&mut self.frames);
+        }
+    }
+
+    pub(super) fn seal(&mut self) -> Result<(), Broken> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        for frame in self.frames.drain(..) {
+            writer.push(&frame)?;
+        }
+        writer.seal()
+    }
+
+    /// Writes what can be written without waiting. What is left, and what fails, is for the link's task.
+    pub(super) fn write_at_once(&mut self) {
+        if let Some(at_once) = &self.at_once
+            && !self.bytes().is_empty()
+            && let Ok(length) = at_once(self.bytes())
+        {
+            self.wrote(length);
+        }
+    }
+}
+
+impl fmt::Debug for Pen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pen").field("bytes", &self.bytes().len()).finish_non_exhaustive()
+    }
+}
+
+/// Where the pen of a link lies while nobody writes.
+#[derive(Debug, Default)]
+pub(super) struct Desk(Mutex<Place>);
+
+#[derive(Debug, Default)]
+enum Place {
+    /// The link has no tasks yet.
+    #[default]
+    Unopened,
+    Lies(Box<Pen>),
+    InUse,
+    /// Nobody will write any more.
+    Cleared,
+}
+
+impl Desk {
+    /// The link's task begins.
+    pub(super) fn open(&self) -> Box<Pen> {
+        *self.place() = Place::InUse;
+        Box::default()
+    }
+
+    /// Takes the pen, unless somebody has it.
+    pub(super) fn take(&self) -> Option<Box<Pen>> {
+        let mut place = self.place();
+        match mem::replace(&mut *place, Place::InUse) {
+            Place::Lies(pen) => Some(pen),
+            other @ (Place::Unopened | Place::InUse | Place::Cleared) => {
+                *place = other;
+                None
+            }
+        }
+    }
+
+    /// Takes the pen for somebody who sends, if nothing is left to write and it is not one of many messages that follow
+    /// each other: `came` says whether something came since it was lent last.
+    pub(super) fn lend(&self, now: Instant, came: impl FnOnce() -> bool) -> Option<Box<Pen>> {
+        let mut place = self.place();
+        let Place::Lies(pen) = &mut *place else { return None };
+        let follows = pen.lent.is_some_and(|lent| now.saturating_duration_since(lent) < ONE_BY_ONE);
+        if pen.at_once.is_none() || !pen.bytes().is_empty() || (!came() && follows) {
+            return None;
+        }
+        pen.lent = Some(now);
+        match mem::replace(&mut *place, Place::InUse) {
+            Place::Lies(pen) => Some(pen),
+            Place::Unopened | Place::InUse | Place::Cleared => None,
+        }
+    }
+
+    /// Lays it back.
+    pub(super) fn lay(&self, pen: Box<Pen>) {
+        let mut place = self.place();
+        if !matches!(&*place, Place::Cleared) {
+            *place = Place::Lies(pen);
+        }
+    }
+
+    /// Nobody writes any more: the pen goes, and the stream with it, as soon as nobody has it.
+    pub(super) fn clear(&self) {
+        *self.place() = Place::Cleared;
+    }
+
+    /// Nothing panics while it holds the place, but for what a stream does when it is dropped.
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_lent_for_one_message_and_not_for_the_next_unless_something_came_or_time_went() {
+        let (desk, now) = (Desk::default(), Instant::now());
+        assert!(desk.lend(now, || true).is_none(), "nobody writes yet");
+        let mut pen = desk.open();
+        desk.lay(pen);
+        assert!(desk.lend(now, || true).is_none(), "it cannot write at once");
+        pen = desk.take().expect("it lies there");
+        pen.writes_at_once(Box::new(|bytes| Ok(bytes.len())));
+        assert!(desk.lend(now, || true).is_none(), "somebody has it");
+        desk.lay(pen);
+        let lent = |now, came| desk.lend(now, || came).map(|pen| desk.lay(pen)).is_some();
+        assert!(lent(now, false));
+        assert!(!lent(now, false));
+        assert!(lent(now, true));
+        assert!(lent(now + ONE_BY_ONE, false));
+        desk.clear();
+        assert!(!lent(now + 2 * ONE_BY_ONE, true), "nobody writes any more");
+    }
+
+    #[test]
+    fn a_pen_that_comes_back_too_late_is_gone() {
+        let desk = Desk::default();
+        let pen = desk.open();
+        desk.clear();
+        desk.lay(pen);
+        assert!(desk.take().is_none());
+    }
+}

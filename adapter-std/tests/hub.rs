@@ -1,0 +1,268 @@
+//! The two halves of a link, driven by hand: what is written when, and by whom.
+
+extern crate alloc;
+
+use alloc::sync::Arc;
+use alloc::task::Wake;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::io;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use adapter_std::handle::{Builder, Driver, Mesh, Messages, Started};
+use adapter_std::hub::{Attached, Hub, Link};
+use adapter_std::platform::clock::Time;
+use mesh_proto::wire::MeshSecret;
+use mesh_proto::{Now, PathClass, Wait};
+
+/// Leaves everything to the test.
+#[derive(Clone, Debug, Default)]
+struct ByHand(Arc<AtomicU64>);
+
+impl Time for ByHand {
+    fn now(&self) -> Now {
+        Now::single(mesh_proto::Instant::from_micros(self.0.load(Ordering::Relaxed)))
+    }
+
+    fn deadline(&self, wait: Wait) -> Option<Instant> {
+        matches!(wait, Wait::Until(_)).then(Instant::now)
+    }
+}
+
+impl Driver for ByHand {
+    type Mesh = (Mesh, Hub);
+
+    fn time(&self) -> Arc<dyn Time> {
+        Arc::new(self.clone())
+    }
+
+    fn drive(self, started: Started) -> io::Result<(Mesh, Hub)> {
+        Ok((started.mesh, started.hub))
+    }
+}
+
+/// Whether the task that writes was woken.
+#[derive(Debug, Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One node and its end of the only link.
+struct End {
+    mesh: Mesh,
+    hub: Hub,
+    link: Link,
+    messages: Messages,
+    woken: Arc<Woken>,
+}
+
+/// Two nodes with a session.
+struct Pair {
+    clock: ByHand,
+    a: End,
+    b: End,
+    /// What `a` wrote at once.
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl End {
+    fn new(clock: &ByHand, side: Attached) -> Self {
+        let builder = Builder::new(clock.clone()).secret(MeshSecret::new([7; 32])).discover_nobody();
+        let (mesh, hub) = builder.listen_nowhere().start().expect("it starts");
+        let link = hub.attach(side, PathClass::Direct).expect("there is a place");
+        let messages = mesh.messages();
+        Self { mesh, hub, link, messages, woken: Arc::default() }
+    }
+
+    /// Whether its task is to write. If not, it waits.
+    fn is_ready(&mut self) -> bool {
+        let waker = Waker::from(Arc::clone(&self.woken));
+        let ready = self.link.outgoing.poll_ready(&mut Context::from_waker(&waker));
+        assert_ne!(ready, Poll::Ready(false), "the link is over");
+        ready.is_ready()
+    }
+
+    /// Whether its task was woken since this was asked last.
+    fn is_woken(&self) -> bool {
+        self.woken.0.swap(false, Ordering::Relaxed)
+    }
+
+    /// What its task would write now.
+    fn write(&mut self) -> Vec<u8> {
+        let mut written = Vec::new();
+        while self.is_ready() {
+            let bytes = self.link.outgoing.bytes();
+            written.extend_from_slice(bytes);
+            let length = bytes.len();
+            assert!(self.link.outgoing.wrote(Ok(length)));
+        }
+        written
+    }
+
+    fn read(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let space = self.link.incoming.space();
+            let (now, later) = bytes.split_at(space.len().min(bytes.len()));
+            space[..now.len()].copy_from_slice(now);
+            assert!(self.link.incoming.came(Ok(now.len())));
+            bytes = later;
+        }
+    }
+
+    fn body(&mut self) -> Option<Vec<u8>> {
+        self.messages.try_next().map(|received| received.body.to_vec())
+    }
+}
+
+impl Pair {
+    /// Whoever sends at `a` writes at most so many bytes at once.
+    fn new(at_once: usize) -> Self {
+        let clock = ByHand::default();
+        let mut a = End::new(&clock, Attached::Dialed { expected: None });
+        let b = End::new(&clock, Attached::Accepted);
+        let written = Arc::<Mutex<Vec<u8>>>::default();
+        let to = Arc::clone(&written);
+        a.link.outgoing.writes_at_once(move |bytes| {
+            let length = bytes.len().min(at_once);
+            if length == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            to.lock().expect("nobody panics").extend_from_slice(&bytes[..length]);
+            Ok(length)
+        });
+        let mut pair = Self { clock, a, b, written };
+        // The first begins the session, and with the second it is asked how much room there is.
+        for _ in 0..2 {
+            pair.send("before");
+            pair.talk();
+            assert_eq!(pair.b.body().as_deref(), Some(&b"before"[..]));
+            pair.pass(Duration::from_millis(10));
+        }
+        pair
+    }
+
+    /// Carries everything to the other end until nothing is left.
+    fn talk(&mut self) {
+        loop {
+            let (from_a, from_b) = (self.a.write(), self.b.write());
+            if from_a.is_empty() && from_b.is_empty() {
+                return;
+            }
+            self.b.read(&from_a);
+            self.a.read(&from_b);
+        }
+    }
+
+    fn pass(&mut self, span: Duration) {
+        self.clock.0.fetch_add(span.as_micros() as u64, Ordering::Relaxed);
+        self.a.hub.look();
+        self.b.hub.look();
+        self.talk();
+    }
+
+    fn written(&self) -> Vec<u8> {
+        core::mem::take(&mut self.written.lock().expect("nobody panics"))
+    }
+
+    fn send(&self, what: &'static str) {
+        self.a.mesh.try_send(self.b.mesh.me(), what).expect("there is room");
+    }
+}
+
+#[test]
+fn whoever_sends_writes_while_the_task_has_nothing_to_do() {
+    let mut pair = Pair::new(usize::MAX);
+    pair.a.is_woken();
+    pair.send("hello");
+    let bytes = pair.written();
+    assert_ne!(bytes, b"");
+    assert!(!pair.a.is_woken());
+    assert_eq!(pair.a.write(), b"");
+    pair.b.read(&bytes);
+    assert_eq!(pair.b.body().as_deref(), Some(&b"hello"[..]));
+}
+
+#[test]
+fn what_cannot_be_written_at_once_the_task_writes() {
+    for at_once in [0, 1, 20] {
+        let mut pair = Pair::new(at_once);
+        pair.a.is_woken();
+        pair.send("hello");
+        let mut bytes = pair.written();
+        assert_eq!(bytes.len(), at_once);
+        assert!(pair.a.is_woken());
+        pair.send("world");
+        assert_eq!(pair.written(), b"", "it would overtake what is left");
+        bytes.extend(pair.a.write());
+        pair.b.read(&bytes);
+        assert_eq!(pair.b.body().as_deref(), Some(&b"hello"[..]));
+        assert_eq!(pair.b.body().as_deref(), Some(&b"world"[..]));
+    }
+}
+
+#[test]
+fn while_the_task_writes_nobody_else_does() {
+    let mut pair = Pair::new(usize::MAX);
+    pair.a.mesh.wake();
+    assert!(pair.a.is_ready(), "there is a probe to write");
+    pair.send("hello");
+    assert_eq!(pair.written(), b"");
+    let bytes = pair.a.write();
+    pair.b.read(&bytes);
+    assert_eq!(pair.b.body().as_deref(), Some(&b"hello"[..]));
+}
+
+#[test]
+fn what_was_taken_is_told_when_more_is_waited_for_or_in_a_moment() {
+    let mut pair = Pair::new(usize::MAX);
+    for waits in [true, false] {
+        pair.send("hello");
+        let bytes = pair.written();
+        pair.b.read(&bytes);
+        assert_eq!(pair.b.write(), b"", "what it has received can wait");
+        assert!(pair.b.body().is_some());
+        assert_eq!(pair.b.write(), b"", "and so can what was taken");
+        if waits {
+            assert_eq!(pair.b.body(), None);
+        } else {
+            pair.clock.0.fetch_add(2_000, Ordering::Relaxed);
+            pair.b.hub.look();
+        }
+        let bytes = pair.b.write();
+        assert_ne!(bytes, b"");
+        pair.a.read(&bytes);
+        pair.pass(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn what_can_wait_goes_with_what_is_sent() {
+    let mut pair = Pair::new(usize::MAX);
+    let window = |pair: &Pair| pair.a.mesh.unacknowledged(pair.b.mesh.me()).expect("there is a session");
+    pair.send("hello");
+    let bytes = pair.written();
+    pair.b.read(&bytes);
+    assert!(pair.b.body().is_some());
+    assert_eq!(window(&pair).messages, 1);
+    pair.b.mesh.try_send(pair.a.mesh.me(), "and you").expect("there is room");
+    let bytes = pair.b.write();
+    pair.a.read(&bytes);
+    assert_eq!(window(&pair).messages, 0);
+}
+
+#[test]
+fn an_end_of_a_link_lets_go_of_its_stream() {
+    let pair = Pair::new(usize::MAX);
+    let Pair { a, written, .. } = pair;
+    assert_eq!(Arc::strong_count(&written), 2);
+    let over = a.link.outgoing.over();
+    drop(a.link);
+    assert!(over.is_over());
+    assert_eq!(Arc::strong_count(&written), 1);
+}
