@@ -11,12 +11,16 @@ use crate::world::*;
 const NOT_LISTED: Reason = Reason::Refused(Refusal::NotListed);
 const WRONG_MESH: Reason = Reason::Refused(Refusal::WrongMesh);
 
-fn listing<S: Storage>(settings: Settings<S>, names: &[u8]) -> Settings<S> {
+fn list<S: Storage>(names: &[u8]) -> LetsIn<S> {
     let mut list = S::Peers::default();
     names
         .iter()
         .for_each(|name| list.try_push(id(*name)).expect("there is room for as many as there are peers"));
-    Settings { lets_in: LetsIn::Listed(list), ..settings }
+    LetsIn::Listed(list)
+}
+
+fn listing<S: Storage>(settings: Settings<S>, names: &[u8]) -> Settings<S> {
+    Settings { lets_in: list(names), ..settings }
 }
 
 fn asking<S: Storage>(settings: Settings<S>) -> Settings<S> {
@@ -79,6 +83,32 @@ on_both! {
         world.tell(1, Input::Expel { peer });
         assert!(world.until(secs(1), |world| world.down(0, &other) == Some(NOT_LISTED)));
         assert_eq!(world.down(1, &peer), Some(NOT_LISTED));
+    }
+
+    fn who_was_expelled_is_let_in_again_once_it_is_wanted<S>() {
+        let mut world = World::<S>::new([open(1), open(2)]);
+        let (peer, other) = (world.id(0), world.id(1));
+        world.keep(0, 1);
+        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+        world.tell(1, Input::Expel { peer });
+        assert!(world.until(secs(1), |world| world.down(0, &other) == Some(NOT_LISTED)));
+        world.keep(1, 0);
+        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+    }
+
+    fn another_list_counts_for_those_who_come_from_then_on<S>() {
+        let mut world = World::<S>::new([open(1), listing(open(2), &[1])]);
+        world.keep(0, 1);
+        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+        world.members[1].node.change_admission(list(&[3]));
+        world.pass(secs(30));
+        assert!(world.are_up(0, 1), "sessions stay as they are");
+        world.cut_all(0);
+        assert!(world.until(secs(5), |world| world.members[0].closed.contains(&NOT_LISTED)));
+        world.members[1].node.change_admission(LetsIn::Anyone);
+        let (peer, routes) = (world.id(1), world.routes(1));
+        world.tell(0, Input::Seek { peer, routes });
+        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
     }
 
     fn a_dial_to_itself_is_refused_as_that<S>() {

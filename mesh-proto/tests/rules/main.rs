@@ -12,9 +12,11 @@ mod dialing;
 mod ending;
 mod node;
 mod on_both;
+mod parcels;
 mod places;
 mod pulse;
 mod reading;
+mod sessions;
 mod telling;
 mod waking;
 
