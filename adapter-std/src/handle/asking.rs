@@ -71,7 +71,8 @@ impl core::error::Error for Undecodable {}
 impl Mesh {
     /// Asks a peer, and waits for its answer, for as long as the session lasts.
     ///
-    /// Dropped while it waits, it waits for no answer any more; the question may be answered all the same.
+    /// Dropped while it waits for room, it asks nothing. Dropped later, it waits for no answer any more; the question may be
+    /// answered all the same.
     ///
     /// # Errors
     ///

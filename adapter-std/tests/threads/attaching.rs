@@ -1,10 +1,14 @@
 //! Streams that a program without async code opens itself.
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use std::io::{self, BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Instant;
 
 use adapter_std::{Attached, Duplex, Mesh, Split, attach};
 use mesh_proto::PathClass;
@@ -61,18 +65,26 @@ fn what_a_stream_keeps_to_itself_is_flushed() {
 }
 
 /// Bytes that come in memory: nobody can end a read that waits, so it says now and then that it has waited.
-struct Ears(Receiver<Vec<u8>>, VecDeque<u8>);
+struct Ears {
+    from: Receiver<Vec<u8>>,
+    heard: VecDeque<u8>,
+    /// How often it waited in vain.
+    in_vain: Arc<AtomicU32>,
+}
 
 impl Read for Ears {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.1.is_empty() {
-            match self.0.recv_timeout(Duration::from_millis(10)) {
-                Ok(bytes) => self.1.extend(bytes),
-                Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::TimedOut.into()),
+        while self.heard.is_empty() {
+            match self.from.recv_timeout(Duration::from_millis(5)) {
+                Ok(bytes) => self.heard.extend(bytes),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.in_vain.fetch_add(1, Ordering::AcqRel);
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
                 Err(RecvTimeoutError::Disconnected) => return Ok(0),
             }
         }
-        self.1.read(buffer)
+        self.heard.read(buffer)
     }
 }
 
@@ -93,17 +105,27 @@ impl Write for Mouth {
 fn a_stream_that_cannot_be_shut_may_wait_for_a_while_only() {
     let (a, b) = nodes();
     let ((to_b, from_a), (to_a, from_b)) = (channel(), channel());
-    let split =
-        |from, to| Split { reading: Ears(from, VecDeque::new()), writing: Mouth(to), shut: Box::new(|| {}) };
+    let in_vain = Arc::<AtomicU32>::default();
+    let split = |from, to| {
+        let reading = Ears { from, heard: VecDeque::new(), in_vain: Arc::clone(&in_vain) };
+        Split { reading, writing: Mouth(to), shut: Box::new(|| {}) }
+    };
     // Whoever else holds an end keeps the stream open.
     let (held, also) = (Sender::clone(&to_b), Sender::clone(&to_a));
     join(&a, split(from_b, to_b), &b, split(from_a, to_a));
     talk(&a, &b);
+    let by = Instant::now() + PATIENCE;
+    let goal = in_vain.load(Ordering::Acquire) + 10;
+    while in_vain.load(Ordering::Acquire) < goal {
+        assert!(Instant::now() < by, "nobody waits in vain");
+        thread::sleep(Duration::from_millis(5));
+    }
+    // That was no end of the link, and there is no other.
+    talk(&a, &b);
     drop((a, b));
     // The threads that read have let go, although nothing ended their reads.
-    let by = std::time::Instant::now() + PATIENCE;
     while held.send(Vec::new()).is_ok() || also.send(Vec::new()).is_ok() {
-        assert!(std::time::Instant::now() < by, "a thread still reads");
-        std::thread::sleep(Duration::from_millis(5));
+        assert!(Instant::now() < by, "a thread still reads");
+        thread::sleep(Duration::from_millis(5));
     }
 }
