@@ -86,7 +86,7 @@ impl Device {
 /// For one handshake: random, and never the same again.
 fn fresh(now: Instant, name: u8) -> Fresh {
     let mut bytes = [name; 32];
-    bytes[..8].copy_from_slice(&now.as_micros().to_le_bytes());
+    bytes[8..16].copy_from_slice(&now.as_micros().to_le_bytes());
     Fresh::new(bytes)
 }
 
