@@ -76,14 +76,14 @@
 //! * [`Config`]: everything that can be set, and what is refused.
 //! * [`Mesh::news`], [`Mesh::explain`], [`Mesh::stats`]: what holds, why, and how often.
 //! * `wire` (feature `noise`): the channel that a link's frames go through.
-//! * `node` (features `alloc` and `noise`): handshakes, admission and the machine in one, for drivers.
+//! * `node` (feature `noise`): handshakes, admission and the machine in one, for drivers.
 //! * `sim` (feature `sim`): many machines on one virtual clock, to test what is built on them.
 //!
 //! # Features
 //!
 //! * `alloc` (default): tables on the heap (`Heap`). Without it there is [`Fixed`], with capacities known when
 //!   compiled, and nothing in this crate allocates.
-//! * `noise`: the channel, `wire`: bytes to trusted frames and back. It allocates nothing either.
+//! * `noise`: the channel, `wire`: bytes to trusted frames and back; and whole nodes, `node`. It allocates nothing either.
 //! * `aws-lc`: the channel's curve and ciphers by AWS-LC. The bytes are the same.
 //! * `sim`: the simulator, the explorer, and rules with one clause missing. It adds code and changes no behaviour.
 #![no_std]
@@ -111,7 +111,7 @@ mod letters;
 mod machine;
 mod message;
 mod news;
-#[cfg(all(feature = "alloc", feature = "noise"))]
+#[cfg(feature = "noise")]
 pub mod node;
 mod rate;
 mod reason;

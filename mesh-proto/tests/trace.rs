@@ -558,6 +558,20 @@ fn a_sink_that_fails_ends_the_trace_and_not_the_machine() {
 }
 
 #[test]
+fn a_sink_in_place_ends_the_trace_when_it_is_full() {
+    let mut mesh = machine::<Heap>(1);
+    let mut recorder = Recorder::new(heapless::Vec::<u8, 4096>::new());
+    let mut clock = at(1);
+    while recorder.is_recording() {
+        if let Some(next) = tell(&mut recorder, &mut mesh, clock, Event::Tick) {
+            clock = Now::single(next);
+        }
+    }
+    let why = recorder.stopped().expect("it has stopped").to_string();
+    assert_eq!(why, "the trace ended because its sink failed: there is no room");
+}
+
+#[test]
 fn a_sink_is_told_of_each_segment_and_may_keep_the_last() {
     #[derive(Default)]
     struct Last(Vec<u8>, u32);

@@ -34,7 +34,7 @@ fn a_message_arrives_as_it_was_sent(pair: Pair) {
     let (a, b) = pair.connected();
     for (lane, kind, body) in [
         (Lane::Ordinary, 0, &b"plain"[..]),
-        (Lane::Ordinary, 253, b"kind"),
+        (Lane::Ordinary, 252, b"kind"),
         (Lane::Urgent, 0, b"urgent"),
         (Lane::Urgent, 7, b"both"),
     ] {

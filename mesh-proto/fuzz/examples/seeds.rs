@@ -10,7 +10,7 @@ use core::net::Ipv4Addr;
 use std::path::Path;
 use std::{fs, io};
 
-use mesh_proto::wire::{MAX_CONTROL, encode};
+use mesh_proto::wire::{MAX_CONTROL, encode, write_beacon};
 use mesh_proto::{
     Announcement, AnnouncementKind, Body, Frame, Incarnation, Lane, LinkTag, Loss, NodeId, Piece, Reason,
     Vouched,
@@ -24,7 +24,9 @@ fn main() -> io::Result<()> {
         ("records", choices(20, 60)),
         ("frames", frames()),
         ("announcements", announcements()),
+        ("beacons", beacons()),
         ("machine", choices(40, 400)),
+        ("node", choices(20, 800)),
     ] {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;
@@ -94,6 +96,19 @@ fn announcements() -> Vec<Vec<u8>> {
     seeds.push((2..40).flat_map(|name| heard(name, kinds[0], Vouched::ByMember, 20_000)).collect());
     seeds.push((2..40).flat_map(|name| heard(name % 3, kinds[0], Vouched::ByNobody, 700_000)).collect());
     seeds
+}
+
+/// A datagram of each kind as it is, and choices.
+fn beacons() -> Vec<Vec<u8>> {
+    let alone = KINDS.into_iter().zip(0..).map(|(kind, choice)| {
+        let [writer, _] = pair(kind);
+        let incarnation = Incarnation::new(3, 5);
+        let announcement = Announcement { node: writer.id(), incarnation, kind: AnnouncementKind::Hail };
+        let ports = [7000, 7001].into_iter().collect();
+        // The kind, one secret, and that it comes from anywhere.
+        [&[choice, 0, 1], &write_beacon(&writer.terms(), &announcement, &ports, 1)[..]].concat()
+    });
+    alone.chain(choices(40, 120)).collect()
 }
 
 /// So many rows of so many bytes that look random, the same each time.

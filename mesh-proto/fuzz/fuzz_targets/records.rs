@@ -6,10 +6,12 @@
 #[expect(dead_code, reason = "the tests use the rest of it")]
 mod scene;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use mesh_proto::Frame;
-use mesh_proto::wire::{Ciphers, Frames, MAX_CONTROL, Outgoing, Records};
+use mesh_proto::wire::{Ciphers, Frames, Identity, MAX_CONTROL, Outgoing, Records};
 use scene::{KINDS, Kind, Node, Together, shake};
 
 /// The buffer of the reader, which has room for every record that is sealed here.
@@ -20,9 +22,21 @@ fuzz_target!(|bytes: &[u8]| {
     let _: Result<()> = stream(&mut Unstructured::new(bytes));
 });
 
+/// A key that no other input has: the fuzzer keeps what it has seen, and says a record again that was sealed before.
+fn own_key(bytes: &[u8]) -> [u8; 32] {
+    let mut key = [0; 32];
+    for (nth, part) in key.chunks_mut(8).enumerate() {
+        let mut hasher = DefaultHasher::new();
+        (nth, bytes).hash(&mut hasher);
+        part.copy_from_slice(&hasher.finish().to_le_bytes());
+    }
+    key
+}
+
 fn stream(bytes: &mut Unstructured<'_>) -> Result<()> {
+    let identity = Identity::new(own_key(bytes.peek_bytes(bytes.len()).unwrap_or_default()));
     let kind = *bytes.choose(&KINDS)?;
-    let mut pair = [Node::new(1, kind), Node::new(2, kind)];
+    let mut pair = [Node { identity, ..Node::new(1, kind) }, Node::new(2, kind)];
     if bytes.arbitrary()? {
         pair.iter_mut().for_each(|node| node.ciphers = Ciphers::of_this_processor());
     }

@@ -154,6 +154,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 let fits = amount.bytes <= takes.window.bytes && amount.messages <= takes.window.messages;
                 check(fits, || what("is more than the window"))?;
             }
+            let reported = mail.kept.messages as usize + mail.reports.len();
+            check(reported <= takes.window.messages as usize, || what("has no room to report all"))?;
             let flags = (mail.is_held(), mail.kept.messages > 0);
             check((peer.has_mail, peer.has_outgoing) == flags, || what("is not known to the peer"))?;
         }

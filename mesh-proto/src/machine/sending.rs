@@ -8,7 +8,7 @@ use crate::id::{LinkId, NodeId};
 use crate::machine::Mesh;
 use crate::machine::mail::{Mail, Outgoing};
 use crate::machine::turn::{Answer, Unable};
-use crate::message::{Lane, Marks, Message, Outcome, Piece, Place, Takes};
+use crate::message::{Lane, Marks, Message, Outcome, Piece, Place, Takes, Wants};
 use crate::rules::{Clause, Rules};
 use crate::storage::{Array, Parcels, Slot, Storage};
 
@@ -70,9 +70,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             if mail.queue(&takes, message).is_ok() {
                 queued += 1;
             } else {
-                // A report takes room as a message does: where there is none for it either, it is counted.
-                let noted =
-                    mail.notes() < takes.window.messages && mail.note(outgoing(message), Outcome::NoRoom);
+                // A report takes room as a message does: where there is none for it either, it is counted. So there is
+                // always room to report what is kept.
+                let kept = if message.wants == Wants::Report { mail.kept.messages } else { 0 };
+                let fits = kept.saturating_add(mail.notes()) < takes.window.messages;
+                let noted = fits && mail.note(outgoing(message), Outcome::NoRoom);
                 self.stats.undelivered += u64::from(!noted);
             }
             self.sent(slot);

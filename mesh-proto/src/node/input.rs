@@ -63,7 +63,7 @@ pub enum Input<'a> {
         link: LinkId,
     },
     /// A link can take this many bytes of messages beyond all that was ordered so far. At first that is
-    /// [`MOST_UNWRITTEN`](super::MOST_UNWRITTEN), and nobody has to say so.
+    /// [`Settings::room`](super::Settings::room), and nobody has to say so.
     Room {
         /// The link.
         link: LinkId,

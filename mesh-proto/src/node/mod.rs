@@ -1,5 +1,4 @@
-//! A whole node: handshakes, admission and the machine in one, so that no driver has any protocol in it (features `alloc`
-//! and `noise`).
+//! A whole node: handshakes, admission and the machine in one, so that no driver has any protocol in it (feature `noise`).
 //!
 //! A driver knows how its runtime accepts, dials, reads, writes and sleeps. It tells the [`Node`] what happened
 //! ([`Input`]), carries out what it orders ([`Order`]), and comes back when the [`Wait`] is over.
@@ -56,6 +55,39 @@
 //! assert_eq!(b.came, [b"hello"]);
 //! ```
 //!
+//! # Without a heap
+//!
+//! `Node<Fixed<..>>` is the same node with all that it keeps in the value itself, for builds without the feature `alloc`:
+//!
+//! | what it keeps | how much of it |
+//! |---|---|
+//! | a handshake, or both halves of a link and a record that has not come whole | one for each link |
+//! | the record that is being filled | one for all |
+//! | the list of who is let in, answers that are remembered, who was expelled | as many as there are peers |
+//! | where announcements came from, secrets that did not fit somewhere | as many as there are links; the oldest gives way |
+//!
+//! Whatever is full is an answer: a list gives back what does not fit, a link has no name, a configuration that asks for
+//! more than there is gives an error. A message longer than a record comes and goes in pieces. No order to write is longer
+//! than a record, and [`Settings::room`] bounds how many come at a time. A node for four peers with windows of 1 KiB,
+//! `Node<Fixed<4, 12>>`, takes 57 kB on a Cortex-M0: 31 for its machine and 2 for each link.
+//!
+//! ```
+//! use mesh_proto::node::*;
+//! use mesh_proto::{Config, Fixed, Incarnation, Limits, Seed, Window};
+//!
+//! let links = Limits { peers: 4, links_per_peer: 2, half_open: 2, dials_in_flight: 2, ..Limits::default() };
+//! let window = Window { bytes: 1024, messages: 16 };
+//! let limits = Limits { message: 256, record: 512, window, ..links };
+//! let door = Door::Open(mesh_proto::wire::Identity::new([1; 32]));
+//! let settings = Settings::new(door, "example", Incarnation::new(1, 7), Seed::Number(1));
+//! let node = Node::<Fixed<4, 12>>::new(Settings { config: Config { limits, ..Config::lan() }, ..settings })?;
+//! # drop(node);
+//! # Ok::<(), mesh_proto::ConfigError>(())
+//! ```
+//!
+//! Halves outside and traces, which come next, take a heap: they are there with the feature `alloc`, whichever tables a
+//! node has.
+//!
 //! # With several tasks
 //!
 //! A node whose [`Halves`] are outside hands its driver a [`Reader`] and a [`Writer`] for each link that is up. A task with
@@ -90,60 +122,65 @@
 mod admission;
 mod channels;
 mod input;
+mod inside;
+mod machine;
 mod order;
 mod performing;
+#[cfg(feature = "alloc")]
 mod reader;
+#[cfg(feature = "alloc")]
 mod recording;
 mod rotation;
 mod settings;
 mod shaking;
 mod sources;
 mod taking;
+#[cfg(feature = "alloc")]
 mod writer;
 
-extern crate alloc;
-
-use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 
 pub use input::Input;
 pub use order::Order;
+#[cfg(feature = "alloc")]
 pub use reader::Reader;
+#[cfg(feature = "alloc")]
 pub use recording::{Recording, SinkError};
 pub use settings::{Door, Fresh, Halves, LetsIn, Settings, Verdict};
-pub use writer::{Backlog, MOST_UNWRITTEN, Writer};
+#[cfg(feature = "alloc")]
+pub use writer::{Backlog, Writer};
 
 use crate::chance::{Dice, Seed};
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
 use crate::event::Event;
-use crate::frame::Frame;
-use crate::machine::{Answer, Mesh, Turn};
-use crate::storage::{Heap, Storage};
+use crate::machine::{Answer, Mesh};
+#[cfg(feature = "alloc")]
+use crate::storage::Heap;
+use crate::storage::Storage;
 use crate::time::{Instant, Now, Wait};
-use crate::wire::{MeshSecrets, Ports};
+use crate::wire::{MAX_OPENING, MeshSecrets, Ports};
 
 use admission::Admission;
 use channels::Channels;
+use inside::{Outlet, record_length};
+use machine::Machine;
 use performing::{Later, Rest};
 use rotation::Rotation;
 use settings::Site;
 use sources::Sources;
 
+/// How many bytes of messages may lie unwritten, so that what is urgent never waits behind more than that (R8).
+pub const MOST_UNWRITTEN: u32 = 64 * 1024;
+
 /// A node: it keeps exactly one session with every peer, from bytes to messages.
 ///
 /// The contract is the machine's, which [`Mesh`] tells: one input at a time, time with each, a turn that is dropped loses
-/// nothing, and whatever comes from outside makes nothing panic or grow beyond the configuration. `S` is where the
-/// machine keeps its tables.
-pub struct Node<S: Storage = Heap> {
-    mesh: Mesh<S>,
-    rest: Rest,
-    /// When the last input came.
-    now: Now,
-    /// Room for what is opened here.
-    frames: Vec<Frame<'static>>,
-    /// The trace, if one was begun.
-    recording: Option<Recording>,
+/// nothing, and whatever comes from outside makes nothing panic or grow beyond the configuration. `S` is where it keeps
+/// its tables, as for the machine: on the heap, or all in the node itself.
+pub struct Node<#[cfg(feature = "alloc")] S: Storage = Heap, #[cfg(not(feature = "alloc"))] S: Storage> {
+    machine: Machine<S>,
+    rest: Rest<S>,
 }
 
 impl<S: Storage> Node<S> {
@@ -152,9 +189,10 @@ impl<S: Storage> Node<S> {
     /// # Errors
     ///
     /// The first contradiction in the configuration.
-    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
-        let Settings { config, door, network, lets_in, incarnation, seed, halves, versions, ciphers } =
+    pub fn new(settings: Settings<S>) -> Result<Self, ConfigError> {
+        let Settings { config, door, network, lets_in, incarnation, seed, halves, room, versions, ciphers } =
             settings;
+        has_room_for_records::<S>(&config)?;
         let mesh = Mesh::new(door.id(), incarnation, config, seed)?;
         let limits = &config.limits;
         // The machine draws from the seed too, and neither is to guess the other's draws.
@@ -166,24 +204,26 @@ impl<S: Storage> Node<S> {
             site: Site { door, network, versions, ciphers },
             halves,
             admission: Admission::new(lets_in, limits.peers),
-            rotation: Rotation::default(),
+            rotation: Rotation::new(),
             dice,
-            channels: Channels::default(),
-            later: Vec::new(),
+            channels: Channels::new(),
+            outlet: Outlet::new(),
+            later: Default::default(),
             now: Instant::START,
             ports: Ports::new(),
-            sources: Sources::default(),
+            sources: Sources::new(),
             announced: 0,
             record: limits.record,
+            room,
             most_in_question: usize::try_from(limits.half_open / 4).unwrap_or(usize::MAX).max(1),
         };
-        Ok(Self { mesh, rest, now: Now::default(), frames: Vec::new(), recording: None })
+        Ok(Self { machine: Machine::new(mesh), rest })
     }
 
     /// The machine, to look at: news, explanations, counts.
     #[must_use]
     pub fn mesh(&self) -> &Mesh<S> {
-        &self.mesh
+        &self.machine.mesh
     }
 
     /// The ports to announce, the one to try first in front; none at first.
@@ -200,16 +240,27 @@ impl<S: Storage> Node<S> {
 
     /// Another list, or another way to decide who is let in, for those who come from now on. What was answered and who
     /// was expelled is forgotten; sessions stay as they are.
-    pub fn change_admission(&mut self, lets_in: LetsIn) {
+    pub fn change_admission(&mut self, lets_in: LetsIn<S>) {
         self.rest.admission.replace(lets_in);
     }
 
     /// Takes one input in, at this time. Everything that was due before is done first.
     pub fn handle(&mut self, now: Now, input: Input<'_>) -> NodeTurn<'_, S> {
-        self.now = now;
+        self.machine.now = now;
         self.rest.now = now.awake;
         let answer = self.take_in(input);
         NodeTurn { node: self, answer }
+    }
+}
+
+/// Whether the records of this configuration, and those of a handshake, have room in place.
+fn has_room_for_records<S: Storage>(config: &Config) -> Result<(), ConfigError> {
+    let asked = record_length(config.limits.record).max(MAX_OPENING);
+    match S::RECORD {
+        Some(room) if room < asked => {
+            Err(ConfigError::Capacity { name: "bytes for a record", asked: asked as u64, room: room as u64 })
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -230,23 +281,24 @@ impl<S: Storage> NodeTurn<'_, S> {
     /// Hands every pending order to `perform`, in the order in which they must be carried out, and gives the time to
     /// wait until. That lies strictly ahead.
     pub fn carry_out(self, mut perform: impl FnMut(Order<'_>)) -> Wait {
-        let Self { node, .. } = self;
+        let Node { machine, rest } = self.node;
         loop {
-            node.rest.hand_out(&mut perform);
-            let Node { mesh, rest, recording, .. } = &mut *node;
-            let turn = Turn::new(mesh, Answer::Done);
-            let wait = recording::carry_out(recording, turn, |action| rest.perform(&action, &mut perform));
+            rest.hand_out(&mut perform);
+            let wait = machine.carry_out(|action| rest.perform(&action, &mut perform));
             rest.hand_out(&mut perform);
             let later = mem::take(&mut rest.later);
-            if later.is_empty() {
-                return wait;
+            for Later { link, failed } in later.iter().copied() {
+                machine.tell(match failed {
+                    Some(reason) => Event::Failed { link, reason },
+                    None => Event::Room { link, bytes: rest.room },
+                });
             }
-            for later in later {
-                let event = match later {
-                    Later::Failed(link, reason) => Event::Failed { link, reason },
-                    Later::Up(link) => Event::Room { link, bytes: MOST_UNWRITTEN },
+            if later.is_empty() {
+                match wait {
+                    // Not every input is told to the machine, and something may have become due meanwhile.
+                    Wait::Until(at) if at <= machine.now.awake => machine.tell(Event::Tick),
+                    Wait::Until(_) | Wait::Forever => return wait,
                 };
-                node.tell(event);
             }
         }
     }
@@ -254,7 +306,7 @@ impl<S: Storage> NodeTurn<'_, S> {
 
 impl<S: Storage> fmt::Debug for Node<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("me", &self.mesh.me()).finish_non_exhaustive()
+        f.debug_struct("Node").field("me", &self.mesh().me()).finish_non_exhaustive()
     }
 }
 

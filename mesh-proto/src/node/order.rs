@@ -1,14 +1,16 @@
 //! What a node orders.
 
-extern crate alloc;
-
+#[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 
+#[cfg(feature = "alloc")]
 use super::reader::Reader;
+#[cfg(feature = "alloc")]
 use super::writer::Writer;
 use crate::action::Delivery;
 use crate::announcement::{Announcement, Audience, Cause};
 use crate::event::Route;
+#[cfg(feature = "alloc")]
 use crate::frame::Frame;
 use crate::id::{LinkId, NodeId};
 use crate::message::{Outcome, Wants};
@@ -36,6 +38,7 @@ pub enum Order<'a> {
     },
     /// The channel of this link is up: what comes on it goes to the reader from now on, which may have some already; what
     /// is sent on it goes through the writer. Only where the halves are [outside](super::Halves::Outside).
+    #[cfg(feature = "alloc")]
     Up {
         /// The link.
         link: LinkId,
@@ -46,6 +49,7 @@ pub enum Order<'a> {
     },
     /// Give this frame to the link's writer, after all that were ordered before: into its
     /// [`Backlog`](super::Backlog). Only where the halves are [outside](super::Halves::Outside).
+    #[cfg(feature = "alloc")]
     Send {
         /// The link.
         link: LinkId,

@@ -1,15 +1,14 @@
 //! What a link reads: bytes in, frames out.
 
-extern crate alloc;
-
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::{Bytes, BytesMut};
 
+use super::inside::record_length;
 use crate::frame::Frame;
-use crate::wire::{Broken, Frames, HEAD, MAX_PLAIN, MAX_RECORD, Opener};
+use crate::wire::{Broken, Frames, HEAD, Opener};
 
 /// A read asks for this much at first, and while little comes.
 const LEAST_READ: usize = 4 * 1024;
@@ -34,9 +33,8 @@ pub struct Reader {
 
 impl Reader {
     pub(super) fn new(opener: Opener, record: u32) -> Self {
-        let plain = usize::try_from(record).unwrap_or(MAX_PLAIN).min(MAX_PLAIN);
-        let longest = (HEAD + plain + (MAX_RECORD - HEAD - MAX_PLAIN)).min(MAX_RECORD);
-        Self { opener: Box::new(opener), longest, bytes: BytesMut::new(), came: 0, asks: LEAST_READ }
+        let (opener, longest) = (Box::new(opener), record_length(record));
+        Self { opener, longest, bytes: BytesMut::new(), came: 0, asks: LEAST_READ }
     }
 
     /// Where to read to: never empty.

@@ -1,17 +1,10 @@
 //! The trace of a node: of everything that its machine is told from some moment on, and of what that orders.
 
-extern crate alloc;
-
 use alloc::boxed::Box;
 use core::error::Error;
 
 use super::Node;
-use crate::action::Action;
-use crate::event::Event;
-use crate::machine::{Answer, Turn};
-use crate::rules::Shipped;
 use crate::storage::Storage;
-use crate::time::Wait;
 use crate::trace::{Recorder, Sink};
 
 /// What stopped a sink of any kind.
@@ -27,38 +20,18 @@ impl<S: Storage> Node<S> {
     where
         K: Sink<Error: Into<SinkError>> + Send + 'static,
     {
-        self.recording = Some(Recorder::new(Box::new(Alike(sink))));
+        self.machine.recording = Some(Recorder::new(Box::new(Alike(sink))));
     }
 
     /// Ends the trace, if there is one, and drops its sink.
     pub fn stop_recording(&mut self) {
-        self.recording = None;
+        self.machine.recording = None;
     }
 
     /// The trace that was begun, also when its sink has failed: [`Recorder::stopped`] says why.
     #[must_use]
     pub fn recording(&self) -> Option<&Recording> {
-        self.recording.as_ref()
-    }
-
-    /// Tells the machine, and leaves what it orders to the turn.
-    pub(super) fn tell(&mut self, event: Event<'_>) -> Answer {
-        match &mut self.recording {
-            None => self.mesh.handle(self.now, event).answer(),
-            Some(recording) => recording.handle(&mut self.mesh, self.now, event).answer(),
-        }
-    }
-}
-
-/// Carries out what the machine orders, and writes it down where there is a trace.
-pub(super) fn carry_out<S: Storage>(
-    recording: &mut Option<Recording>,
-    turn: Turn<'_, S, Shipped>,
-    perform: impl FnMut(Action<'_>),
-) -> Wait {
-    match recording {
-        None => turn.carry_out(perform),
-        Some(recording) => recording.carry_out(turn, perform),
+        self.machine.recording.as_ref()
     }
 }
 

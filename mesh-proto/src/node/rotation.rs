@@ -1,32 +1,44 @@
 //! Which of two secrets to try at which address, while a mesh changes from one to another.
 
-extern crate alloc;
-
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-/// More addresses are not remembered.
+use serde::{Deserialize, Serialize};
+
+use crate::storage::{Array, Storage};
+
+/// More addresses are not remembered; in place, no more than there are links.
 const MOST: usize = 256;
 
 /// How often a wrong secret may have been why a dial to an address failed.
-#[derive(Debug, Default)]
-pub(super) struct Rotation(Vec<(SocketAddr, u32)>);
+pub(super) struct Rotation<S: Storage>(S::Links<Failures>);
 
-impl Rotation {
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Failures {
+    #[serde(with = "crate::address")]
+    address: SocketAddr,
+    count: u32,
+}
+
+impl<S: Storage> Rotation<S> {
+    pub(super) fn new() -> Self {
+        Self(Default::default())
+    }
+
     /// The number of the next attempt: it tells which secret to take.
     pub(super) fn attempt(&self, address: SocketAddr) -> u32 {
-        self.0.iter().find(|(known, _)| *known == address).map_or(0, |(_, attempts)| *attempts)
+        self.0.iter().find(|failures| failures.address == address).map_or(0, |failures| failures.count)
     }
 
     /// The secret may have been wrong: the next attempt takes the other.
     pub(super) fn failed(&mut self, address: SocketAddr) {
-        if let Some((_, attempts)) = self.0.iter_mut().find(|(known, _)| *known == address) {
-            *attempts = attempts.wrapping_add(1);
+        if let Some(failures) = self.0.iter_mut().find(|failures| failures.address == address) {
+            failures.count = failures.count.wrapping_add(1);
             return;
         }
-        if self.0.len() >= MOST {
-            self.0.remove(0);
+        if self.0.len() >= S::LINKS.map_or(MOST, |room| room.min(MOST)) {
+            self.0.take_at(0);
         }
-        self.0.push((address, 1));
+        let placed = self.0.try_push(Failures { address, count: 1 });
+        debug_assert!(placed.is_ok(), "the oldest has made room");
     }
 }

@@ -1,20 +1,21 @@
 //! What a node is made from.
 
-extern crate alloc;
-
-use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::Zeroizing;
 
+use super::MOST_UNWRITTEN;
 use crate::chance::Seed;
 use crate::config::Config;
 use crate::id::{Incarnation, NodeId};
+#[cfg(feature = "alloc")]
+use crate::storage::Heap;
+use crate::storage::Storage;
 use crate::wire::{Ciphers, Guard, Identity, MeshSecrets, Network, Terms, Versions};
 
-/// What a node is made from.
+/// What a node is made from. `S` is where it keeps its tables.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct Settings<#[cfg(feature = "alloc")] S: Storage = Heap, #[cfg(not(feature = "alloc"))] S: Storage> {
     /// What the machine can be set to.
     pub config: Config,
     /// Who this node is, and who may talk to it.
@@ -22,7 +23,7 @@ pub struct Settings {
     /// The network that it belongs to. Others are not talked to.
     pub network: Network,
     /// Which of those who may talk are let in.
-    pub lets_in: LetsIn,
+    pub lets_in: LetsIn<S>,
     /// Which run of the node this is: its start number must not be lower than that of any earlier run, its bits drawn
     /// anew.
     pub incarnation: Incarnation,
@@ -30,13 +31,16 @@ pub struct Settings {
     pub seed: Seed,
     /// Who opens and seals the records of a link that is up.
     pub halves: Halves,
+    /// How many bytes of messages a link takes at first, until [`Input::Room`](super::Input::Room) says more:
+    /// [`MOST_UNWRITTEN`](super::MOST_UNWRITTEN), or less where what is ordered has less room.
+    pub room: u32,
     /// The versions that are spoken.
     pub versions: Versions,
     /// The ciphers that are fast here.
     pub ciphers: Ciphers,
 }
 
-impl Settings {
+impl<S: Storage> Settings<S> {
     /// Anyone in this network is let in who comes through this door; everything else is as it mostly is.
     #[must_use]
     pub fn new(door: Door, network: &str, incarnation: Incarnation, seed: Seed) -> Self {
@@ -48,6 +52,7 @@ impl Settings {
             incarnation,
             seed,
             halves: Halves::Inside,
+            room: MOST_UNWRITTEN,
             versions: Versions::SPOKEN,
             ciphers: Ciphers::of_this_processor(),
         }
@@ -78,12 +83,12 @@ impl Door {
 }
 
 /// Which of those who may talk are let in. It holds for whoever dials and for whoever is dialed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LetsIn {
+#[derive(Clone, Debug)]
+pub enum LetsIn<#[cfg(feature = "alloc")] S: Storage = Heap, #[cfg(not(feature = "alloc"))] S: Storage> {
     /// All of them.
     Anyone,
-    /// Those on the list.
-    Listed(Vec<NodeId>),
+    /// Those on the list. In place it has room for as many as there are peers.
+    Listed(S::Peers<NodeId>),
     /// Those for whom the answer is yes: [`Order::Ask`](super::Order::Ask) asks once for each.
     Asked,
 }
@@ -91,11 +96,13 @@ pub enum LetsIn {
 /// Who opens and seals the records of a link that is up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Halves {
-    /// The node does: bytes go in and come out, for the whole life of a link. For drivers with one thread.
+    /// The node does: bytes go in and come out, for the whole life of a link. For drivers with one thread. What messages
+    /// say is copied once where it comes in.
     #[default]
     Inside,
     /// The driver does, where it likes: [`Order::Up`](super::Order::Up) hands it both halves of each link, and frames go
-    /// in and come out from then on.
+    /// in and come out from then on. It takes a heap, so it is there with the feature `alloc`.
+    #[cfg(feature = "alloc")]
     Outside,
 }
 

@@ -14,9 +14,14 @@ use crate::wire::{
     Records, Sealer, Short, Terms,
 };
 
+/// The most bytes that this end says before the other end must have said something.
+const MOST_WORDS: usize = 160;
+
 /// One link on its way to its halves.
 pub(super) struct Shaking {
     input: Records<[u8; MAX_OPENING]>,
+    /// What is to be written.
+    pub(super) words: heapless::Vec<u8, MOST_WORDS>,
     pub(super) stage: Stage,
     /// When this end had its last word.
     said: Instant,
@@ -40,6 +45,8 @@ pub(super) enum Stage {
     Met(Met),
     /// Somebody is asked before that goes out.
     Wondering(Met, Hello),
+    /// The answer is yes: it is to go out.
+    LetIn(Met, Hello),
     /// Everything is said.
     Introduced(Introduced),
     /// At the acceptor: the first word is awaited.
@@ -86,7 +93,14 @@ impl Shaking {
     }
 
     const fn at(stage: Stage, address: Option<SocketAddr>) -> Self {
-        Self { input: Records::new([0; MAX_OPENING]), stage, said: Instant::START, waited: false, address }
+        Self {
+            input: Records::new([0; MAX_OPENING]),
+            words: heapless::Vec::new(),
+            stage,
+            said: Instant::START,
+            waited: false,
+            address,
+        }
     }
 
     /// The stream that this node opened is there: gives the first record, unless it was open already.
@@ -133,10 +147,16 @@ impl Shaking {
             Stage::Dialed
             | Stage::Met(_)
             | Stage::Wondering(..)
+            | Stage::LetIn(..)
             | Stage::Asking(..)
             | Stage::Greeted(..)
             | Stage::Over => false,
         }
+    }
+
+    /// Takes what there is for the next word; whoever does not go on with it puts it back.
+    pub(super) const fn take_stage(&mut self) -> Stage {
+        mem::replace(&mut self.stage, Stage::Over)
     }
 
     /// Who waits for an answer.
@@ -147,6 +167,7 @@ impl Shaking {
             Stage::Dialed
             | Stage::Calling(_)
             | Stage::Met(_)
+            | Stage::LetIn(..)
             | Stage::Introduced(_)
             | Stage::Accepted(_)
             | Stage::Answering(_)
@@ -155,16 +176,26 @@ impl Shaking {
         }
     }
 
-    /// Takes what was held back at a dialer while somebody was asked.
-    pub(super) fn take_wondering(&mut self) -> Option<(Met, Hello)> {
+    /// The one who was asked about at a dialer is let in; whether anybody was.
+    pub(super) fn let_in(&mut self) -> bool {
         if !matches!(self.stage, Stage::Wondering(..)) {
+            return false;
+        }
+        let Stage::Wondering(met, hello) = self.take_stage() else { return false };
+        self.stage = Stage::LetIn(met, hello);
+        true
+    }
+
+    /// Takes what a dialer is to say now.
+    pub(super) fn take_let_in(&mut self) -> Option<(Met, Hello)> {
+        if !matches!(self.stage, Stage::LetIn(..)) {
             return None;
         }
-        let Stage::Wondering(met, hello) = mem::replace(&mut self.stage, Stage::Over) else { return None };
+        let Stage::LetIn(met, hello) = mem::replace(&mut self.stage, Stage::Over) else { return None };
         Some((met, hello))
     }
 
-    /// The same at an acceptor: the machine's answer is to come.
+    /// Takes what was held back at an acceptor while somebody was asked: the machine's answer is to come.
     pub(super) fn take_asking(&mut self) -> Option<Hello> {
         if !matches!(self.stage, Stage::Asking(..)) {
             return None;
@@ -172,6 +203,14 @@ impl Shaking {
         let Stage::Asking(greeted, hello) = mem::replace(&mut self.stage, Stage::Over) else { return None };
         self.stage = Stage::Greeted(greeted, hello.takes.record);
         Some(hello)
+    }
+
+    /// The one who was asked about is not: an acceptor says what the machine answers, a dialer says nothing more.
+    pub(super) fn turn_away(&mut self) {
+        if matches!(self.stage, Stage::Wondering(..)) {
+            self.stage = Stage::Over;
+        }
+        let _hello = self.take_asking();
     }
 
     /// Reads the next record.
@@ -211,27 +250,14 @@ impl Shaking {
                 }
                 Err(declined) => return Step::Failed(declined.failed, declined.last_words),
             },
-            Stage::Answering(answering) => {
-                answering.read(terms, record).and_then(|(greeted, frames)| match only(frames)? {
-                    Frame::Hello(hello) => {
-                        Ok(Step::Greeted(proof(greeted.peer(), greeted.tag()), greeted, hello))
-                    }
-                    Frame::Welcome(_)
-                    | Frame::Refused(_)
-                    | Frame::Ping { .. }
-                    | Frame::Pong { .. }
-                    | Frame::Lost(_)
-                    | Frame::Noted(_)
-                    | Frame::Doubted
-                    | Frame::Cleared { .. }
-                    | Frame::Data(_)
-                    | Frame::Marks(_)
-                    | Frame::Close(_) => Err(Failed::Unreadable),
-                })
-            }
+            Stage::Answering(answering) => answering.read(terms, record).and_then(|(greeted, frames)| {
+                let Frame::Hello(hello) = only(frames)? else { return Err(Failed::Unreadable) };
+                Ok(Step::Greeted(proof(greeted.peer(), greeted.tag()), greeted, hello))
+            }),
             Stage::Dialed
             | Stage::Met(_)
             | Stage::Wondering(..)
+            | Stage::LetIn(..)
             | Stage::Asking(..)
             | Stage::Greeted(..)
             | Stage::Over => Err(Failed::Unreadable),
@@ -255,7 +281,24 @@ fn failed(failed: Failed) -> Step {
 fn only(frames: &[u8]) -> Result<Frame<'static>, Failed> {
     let mut frames = Frames::new(frames);
     let first = frames.next().and_then(Result::ok).ok_or(Failed::Unreadable)?;
-    if frames.next().is_some() { Err(Failed::Unreadable) } else { Ok(first.into_owned()) }
+    match (first, frames.next()) {
+        (Frame::Hello(hello), None) => Ok(Frame::Hello(hello)),
+        (Frame::Welcome(welcome), None) => Ok(Frame::Welcome(welcome)),
+        (Frame::Refused(reason), None) => Ok(Frame::Refused(reason)),
+        (
+            Frame::Ping { .. }
+            | Frame::Pong { .. }
+            | Frame::Lost(_)
+            | Frame::Noted(_)
+            | Frame::Doubted
+            | Frame::Cleared { .. }
+            | Frame::Data(_)
+            | Frame::Marks(_)
+            | Frame::Close(_),
+            None,
+        )
+        | (_, Some(_)) => Err(Failed::Unreadable),
+    }
 }
 
 impl fmt::Debug for Shaking {
@@ -265,6 +308,7 @@ impl fmt::Debug for Shaking {
             Stage::Calling(_) => "Calling",
             Stage::Met(_) => "Met",
             Stage::Wondering(..) => "Wondering",
+            Stage::LetIn(..) => "LetIn",
             Stage::Introduced(_) => "Introduced",
             Stage::Accepted(_) => "Accepted",
             Stage::Answering(_) => "Answering",

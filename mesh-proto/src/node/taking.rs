@@ -1,11 +1,11 @@
 //! What each input means: to the channel of its link, and to the machine.
 
-use core::mem;
 use core::net::SocketAddr;
 
 use super::Node;
 use super::channels::State;
 use super::input::Input;
+use super::inside::record_plain;
 use super::settings::{Fresh, Verdict};
 use super::shaking::{Shaking, Stage, Step};
 use crate::announcement::Vouched;
@@ -13,9 +13,10 @@ use crate::event::{Event, Proof, Route, Routes};
 use crate::frame::{Frame, Hello, PathClass};
 use crate::id::{LinkId, NodeId};
 use crate::machine::Answer;
+use crate::message::Takes;
 use crate::reason::{Reason, Refusal, SystemError};
 use crate::storage::Storage;
-use crate::wire::{Greeted, read_beacon};
+use crate::wire::{Broken, Frames, Greeted, Malformed, read_beacon};
 
 const NOT_LISTED: Reason = Reason::Refused(Refusal::NotListed);
 
@@ -26,45 +27,47 @@ impl<S: Storage> Node<S> {
             Input::Attached { expected, class, fresh } => return self.attached(expected, class, &fresh),
             Input::Connected { link, fresh } => self.connected(link, &fresh),
             Input::Bytes { link, bytes } => self.bytes(link, bytes),
-            Input::Frames { link, frames } => return self.tell(Event::Frames { link, frames }),
+            Input::Frames { link, frames } => return self.machine.tell(Event::Frames { link, frames }),
             Input::Broken { link } => self.fail(link, Reason::ProtocolError),
-            Input::Room { link, bytes } => return self.tell(Event::Room { link, bytes }),
+            Input::Room { link, bytes } => return self.machine.tell(Event::Room { link, bytes }),
             Input::Closed { link, error } => self.closed(link, error),
             Input::Datagram { from, bytes } => self.datagram(from, bytes),
             Input::Answer { peer, verdict } => self.answered(peer, verdict),
-            Input::Tick => return self.tell(Event::Tick),
-            Input::Wake(wake) => return self.tell(Event::Wake(wake)),
+            Input::Tick => return self.machine.tell(Event::Tick),
+            Input::Wake(wake) => return self.machine.tell(Event::Wake(wake)),
             Input::Keep { peer, routes } => {
                 self.rest.admission.pardon(&peer);
-                return self.tell(Event::Keep { peer, routes });
+                return self.machine.tell(Event::Keep { peer, routes });
             }
-            Input::KeepAt { route } => return self.tell(Event::KeepAt { route }),
+            Input::KeepAt { route } => return self.machine.tell(Event::KeepAt { route }),
             Input::Seek { peer, routes } => {
                 self.rest.admission.pardon(&peer);
-                return self.tell(Event::Seek { peer, routes });
+                return self.machine.tell(Event::Seek { peer, routes });
             }
-            Input::Forget { peer } => return self.tell(Event::Forget { peer }),
-            Input::ForgetAt { address } => return self.tell(Event::ForgetAt { address }),
+            Input::Forget { peer } => return self.machine.tell(Event::Forget { peer }),
+            Input::ForgetAt { address } => return self.machine.tell(Event::ForgetAt { address }),
             Input::Expel { peer } => {
                 self.rest.admission.expel(peer);
                 self.settle_questions(peer, Verdict::TurnAway);
-                return self.tell(Event::Expel { peer });
+                return self.machine.tell(Event::Expel { peer });
             }
-            Input::Send { peer, messages } => return self.tell(Event::Send { peer, messages }),
-            Input::SendAll { message } => return self.tell(Event::SendAll { message }),
-            Input::Took { peer, lane, serial } => return self.tell(Event::Took { peer, lane, serial }),
-            Input::Collect { peer } => return self.tell(Event::Collect { peer }),
-            Input::Leave => return self.tell(Event::Leave),
+            Input::Send { peer, messages } => return self.machine.tell(Event::Send { peer, messages }),
+            Input::SendAll { message } => return self.machine.tell(Event::SendAll { message }),
+            Input::Took { peer, lane, serial } => {
+                return self.machine.tell(Event::Took { peer, lane, serial });
+            }
+            Input::Collect { peer } => return self.machine.tell(Event::Collect { peer }),
+            Input::Leave => return self.machine.tell(Event::Leave),
         }
         Answer::Done
     }
 
     fn fail(&mut self, link: LinkId, reason: Reason) {
-        self.tell(Event::Failed { link, reason });
+        self.machine.tell(Event::Failed { link, reason });
     }
 
     fn accepted(&mut self, from: Option<SocketAddr>, class: PathClass, fresh: Fresh) -> Answer {
-        let answer = self.tell(Event::Incoming { from, class });
+        let answer = self.machine.tell(Event::Incoming { from, class });
         if let Answer::Link(link) = answer {
             self.rest.channels.open(link, Shaking::accepted(fresh));
         }
@@ -72,7 +75,7 @@ impl<S: Storage> Node<S> {
     }
 
     fn attached(&mut self, expected: Option<NodeId>, class: PathClass, fresh: &Fresh) -> Answer {
-        let answer = self.tell(Event::Attached { expected, class });
+        let answer = self.machine.tell(Event::Attached { expected, class });
         if let Answer::Link(link) = answer {
             self.rest.channels.open(link, Shaking::attached());
             self.begin(link, fresh);
@@ -81,7 +84,7 @@ impl<S: Storage> Node<S> {
     }
 
     fn connected(&mut self, link: LinkId, fresh: &Fresh) {
-        self.tell(Event::Connected { link });
+        self.machine.tell(Event::Connected { link });
         self.begin(link, fresh);
     }
 
@@ -97,9 +100,12 @@ impl<S: Storage> Node<S> {
 
     /// Puts words of the handshake out.
     fn say(&mut self, link: LinkId, words: &[u8]) {
-        if let Some(channel) = self.rest.channels.get_mut(link) {
-            channel.words.extend_from_slice(words);
+        let Some(shaking) = self.rest.channels.shaking(link) else { return };
+        if shaking.words.extend_from_slice(words).is_ok() {
             self.rest.channels.list(link);
+        } else {
+            // It answers what was not said to it yet.
+            self.fail(link, Reason::ProtocolError);
         }
     }
 
@@ -109,7 +115,7 @@ impl<S: Storage> Node<S> {
             self.rest.rotation.failed(address);
         }
         self.rest.channels.remove(link);
-        self.tell(Event::Closed { link, error });
+        self.machine.tell(Event::Closed { link, error });
     }
 
     fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
@@ -125,32 +131,24 @@ impl<S: Storage> Node<S> {
         }
         self.rest.sources.heard(&routes, from);
         let (announcement, vouched): (_, Vouched) = (announced.announcement, announced.vouched);
-        self.tell(Event::Heard { announcement, routes, vouched });
+        self.machine.tell(Event::Heard { announcement, routes, vouched });
     }
 
     fn bytes(&mut self, link: LinkId, mut bytes: &[u8]) {
         loop {
             let Some(channel) = self.rest.channels.get_mut(link) else {
                 // It is gone: the machine counts that.
-                self.tell(Event::Room { link, bytes: 0 });
+                self.machine.tell(Event::Room { link, bytes: 0 });
                 return;
             };
             let shaking = match &mut channel.state {
                 State::Shaking(shaking) => shaking,
-                State::Inside(reader, _) => {
-                    reader.push(bytes);
-                    self.open(link);
-                    return;
-                }
-                State::Coming(reader, _) => {
-                    reader.push(bytes);
-                    return;
-                }
+                State::Inside(_) => return self.open(link, bytes),
+                #[cfg(feature = "alloc")]
+                State::Coming(reader, _) => return reader.push(bytes),
                 // What comes is the reader's: that it came here leaves a hole in what is to be opened.
-                State::Outside => {
-                    self.fail(link, Reason::ProtocolError);
-                    return;
-                }
+                #[cfg(feature = "alloc")]
+                State::Outside => return self.fail(link, Reason::ProtocolError),
             };
             let pushed = shaking.push(bytes);
             bytes = bytes.get(pushed..).unwrap_or_default();
@@ -165,32 +163,28 @@ impl<S: Storage> Node<S> {
             if matches!(step, Step::None) && bytes.is_empty() {
                 return;
             }
-            self.step(link, step, bytes);
-            if self.rest.channels.shaking(link).is_none() {
-                // It is up, and its reader has all that came.
-                self.open(link);
-                return;
-            }
+            self.step(link, step);
         }
     }
 
-    /// What came of a record of the handshake; `more` came behind it.
-    fn step(&mut self, link: LinkId, step: Step, more: &[u8]) {
+    /// What came of a record of the handshake.
+    fn step(&mut self, link: LinkId, step: Step) {
         match step {
             Step::None => {}
             Step::Reply(words) => self.say(link, &words),
             Step::Met(proof) => {
-                self.tell(Event::Proven { link, proof });
+                self.machine.tell(Event::Proven { link, proof });
             }
             Step::Greeted(proof, greeted, hello) => self.greeted(link, proof, greeted, hello),
             Step::Wait => {
-                self.tell(Event::Waits { link });
+                self.machine.tell(Event::Waits { link });
             }
-            Step::Answered(answer, sealer, opener) => {
-                if let Frame::Welcome(welcome) = &answer {
-                    self.rest.go_up(link, sealer, opener, welcome.hello.takes.record, more);
+            Step::Answered(mut answer, sealer, opener) => {
+                if let Frame::Welcome(welcome) = &mut answer {
+                    self.rest.go_up(link, (sealer, opener), welcome.hello.takes.record);
+                    has_room_for::<S>(&mut welcome.hello.takes);
                 }
-                self.tell(Event::Frames { link, frames: (&answer).into() });
+                self.machine.tell(Event::Frames { link, frames: (&answer).into() });
             }
             Step::Failed(failed, last_words) => {
                 let address = self.rest.channels.shaking(link).and_then(|shaking| shaking.address());
@@ -204,8 +198,9 @@ impl<S: Storage> Node<S> {
     }
 
     /// A dialer has proven who it is: it is let in, turned away, or somebody is asked.
-    fn greeted(&mut self, link: LinkId, proof: Proof, mut greeted: Greeted, hello: Hello) {
-        self.tell(Event::Proven { link, proof });
+    fn greeted(&mut self, link: LinkId, proof: Proof, mut greeted: Greeted, mut hello: Hello) {
+        has_room_for::<S>(&mut hello.takes);
+        self.machine.tell(Event::Proven { link, proof });
         let verdict = self.rest.verdict(&proof.peer);
         if verdict.is_none() {
             let mut room = [0; 64];
@@ -220,7 +215,7 @@ impl<S: Storage> Node<S> {
         match verdict {
             Some(verdict) => self.settle_question(link, verdict),
             None => {
-                self.tell(Event::Waits { link });
+                self.machine.tell(Event::Waits { link });
                 self.rest.ask(link, proof.peer);
                 self.make_room_to_wait();
             }
@@ -266,7 +261,7 @@ impl<S: Storage> Node<S> {
         let hello = self.rest.channels.shaking(link).and_then(Shaking::take_asking);
         match hello {
             Some(hello) => {
-                self.tell(Event::Frames { link, frames: (&Frame::Hello(hello)).into() });
+                self.machine.tell(Event::Frames { link, frames: (&Frame::Hello(hello)).into() });
             }
             None => self.rest.introduce(link),
         }
@@ -274,25 +269,42 @@ impl<S: Storage> Node<S> {
 
     fn turn_away(&mut self, link: LinkId, reason: Reason) {
         if let Some(shaking) = self.rest.channels.shaking(link) {
-            // The refusal goes out with the machine's answer; a dialer says nothing more.
-            let (_asking, _wondering) = (shaking.take_asking(), shaking.take_wondering());
+            shaking.turn_away();
         }
         self.fail(link, reason);
     }
 
-    /// Opens what came on a link whose halves are here.
-    fn open(&mut self, link: LinkId) {
-        let Some(channel) = self.rest.channels.get_mut(link) else { return };
-        let State::Inside(reader, _) = &mut channel.state else { return };
-        let mut frames = mem::take(&mut self.frames);
-        let opened = reader.open(&mut frames);
-        if !frames.is_empty() {
-            self.tell(Event::Frames { link, frames: frames.as_slice().into() });
-        }
-        frames.clear();
-        self.frames = frames;
+    /// Opens what came on a link whose halves are here, with what comes now.
+    fn open(&mut self, link: LinkId, mut bytes: &[u8]) {
+        let Self { machine, rest } = self;
+        let Some(inside) = rest.channels.inside(link) else { return };
+        let opened = loop {
+            let pushed = inside.push(bytes);
+            bytes = bytes.get(pushed..).unwrap_or_default();
+            match inside.open() {
+                Ok(Some(record)) => {
+                    let read = Frames::new(&*record).try_for_each(|frame| {
+                        machine.tell(Event::Frames { link, frames: (&frame?).into() });
+                        Ok(())
+                    });
+                    if read.is_err() {
+                        break read.map_err(|_: Malformed| Broken);
+                    }
+                }
+                Ok(None) if bytes.is_empty() => break Ok(()),
+                Ok(None) => {}
+                Err(broken) => break Err(broken),
+            }
+        };
         if opened.is_err() {
             self.fail(link, Reason::ProtocolError);
         }
+    }
+}
+
+/// A node that fills records in place takes care that no piece is longer than there is room for.
+fn has_room_for<S: Storage>(takes: &mut Takes) {
+    if let Some(room) = S::RECORD {
+        takes.record = takes.record.min(record_plain(room));
     }
 }

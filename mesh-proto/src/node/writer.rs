@@ -1,17 +1,13 @@
 //! What a link writes: frames in, bytes out.
 
-extern crate alloc;
-
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::MOST_UNWRITTEN;
 use crate::frame::Frame;
 use crate::message::{Piece, Takes};
 use crate::wire::{Broken, HEAD, MAX_CONTROL, MAX_PLAIN, NoRoom, Sealer, encode};
-
-/// How many bytes of messages may lie unwritten, so that what is urgent never waits behind more than that (R8).
-pub const MOST_UNWRITTEN: u32 = 64 * 1024;
 
 /// The half of a link that seals what goes out. It needs nothing of the node, so it can work outside the lock that
 /// guards it.

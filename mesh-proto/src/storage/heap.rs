@@ -2,6 +2,7 @@
 
 extern crate alloc;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::fmt::Debug;
@@ -9,7 +10,7 @@ use core::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Array, Full, HeapParcels, Index, Plain, Slot, Storage, sealed};
+use super::{Array, Full, HeapParcels, Index, Plain, Row, Slot, Storage, sealed};
 
 /// Storage that allocates as it fills, bounded by the configuration only. It keeps what it has allocated.
 ///
@@ -25,11 +26,34 @@ impl Storage for Heap {
     type Index = HeapIndex;
     type Parcels<H: Plain> = HeapParcels<H>;
     type Notes<T: Plain> = Vec<T>;
+    type Row<T> = Vec<T>;
+    type Apart<T> = Box<T>;
+    type Room = Vec<u8>;
 
     const PEERS: Option<usize> = None;
     const LINKS: Option<usize> = None;
     const BYTES: Option<usize> = None;
     const MESSAGES: Option<usize> = None;
+    const RECORD: Option<usize> = None;
+
+    fn room(bytes: usize) -> Option<Vec<u8>> {
+        let mut room = Vec::new();
+        room.try_reserve_exact(bytes).ok()?;
+        room.resize(bytes, 0);
+        Some(room)
+    }
+}
+
+impl<T> Row<T> for Vec<T> {
+    fn try_push(&mut self, value: T) -> Result<(), T> {
+        match self.try_reserve(1) {
+            Ok(()) => {
+                self.push(value);
+                Ok(())
+            }
+            Err(_) => Err(value),
+        }
+    }
 }
 
 impl<T: Clone + Debug> Array<T> for Vec<T> {

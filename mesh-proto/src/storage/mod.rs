@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use beside::Beside;
 pub use chain::{Chain, Chained, Linked};
-pub use fixed::{Fixed, FixedIndex};
+pub use fixed::{Fixed, FixedIndex, Here};
 #[cfg(feature = "alloc")]
 pub use heap::{Heap, HeapIndex};
 pub use parcels::Parcels;
@@ -50,6 +50,12 @@ pub trait Storage: sealed::Sealed + Clone + fmt::Debug + 'static {
     type Parcels<H: Plain>: Parcels<H>;
     /// An array with room for one `T` per message of one session.
     type Notes<T: Plain>: Array<T> + Serialize + DeserializeOwned;
+    /// A row with room for one `T` per link, whatever a `T` is: what a node has for its links beside its machine.
+    type Row<T>: Row<T>;
+    /// A `T` that stands apart where there is a heap, so that a place for it takes little while there is none.
+    type Apart<T>: From<T> + Deref<Target = T> + DerefMut;
+    /// Room for one record of a node's link.
+    type Room: AsRef<[u8]> + AsMut<[u8]>;
 
     /// How many peers fit; `None` when the type sets no bound and only the configuration does.
     const PEERS: Option<usize>;
@@ -59,6 +65,17 @@ pub trait Storage: sealed::Sealed + Clone + fmt::Debug + 'static {
     const BYTES: Option<usize>;
     /// How many messages fit for one session each way; `None` when the type sets no bound.
     const MESSAGES: Option<usize>;
+    /// How many bytes a record of a node's link may take on the stream; `None` when the type sets no bound.
+    const RECORD: Option<usize>;
+
+    /// Room for a record of so many bytes, or more; `None` where there is none.
+    fn room(bytes: usize) -> Option<Self::Room>;
+}
+
+/// Contiguous storage that only grows, and may have a bound. Being full is an answer, never a panic.
+pub trait Row<T>: Deref<Target = [T]> + DerefMut + Default {
+    /// Appends `value`, or hands it back when there is no room; then nothing has changed.
+    fn try_push(&mut self, value: T) -> Result<(), T>;
 }
 
 /// What a table may hold: plain data.
@@ -85,6 +102,19 @@ pub trait Array<T>: Deref<Target = [T]> + DerefMut + Default + Clone + fmt::Debu
     /// Drops everything. What was allocated stays allocated.
     fn clear(&mut self) {
         self.truncate(0);
+    }
+
+    /// Takes the element at `at`; those behind it move up.
+    fn take_at(&mut self, at: usize) -> Option<T> {
+        self.get_mut(at..).filter(|behind| !behind.is_empty())?.rotate_left(1);
+        self.pop()
+    }
+
+    /// Takes out every element of which this holds; the others keep their order.
+    fn take_out(&mut self, mut holds: impl FnMut(&T) -> bool) {
+        while let Some(at) = self.iter().position(&mut holds) {
+            self.take_at(at);
+        }
     }
 }
 

@@ -46,7 +46,6 @@ pub use handshake::{
     MAX_OPENING, Met, Mismatch, Network, Short, Terms, Versions,
 };
 pub use keys::{Identity, MeshSecret, MeshSecrets};
-#[cfg(feature = "alloc")]
 pub(crate) use record::HEAD;
 pub use record::{Broken, MAX_PLAIN, MAX_RECORD, MAX_SEALED, Opener, Outgoing, Records, Sealer};
 pub use text::{Text, TextError, TextKind};

@@ -242,6 +242,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Records<B> {
         Ok(self.room.as_mut().get_mut(start..start + length))
     }
 
+    /// The next record, with its length, if that is there.
+    pub(crate) fn begun(&self) -> Option<usize> {
+        let head = self.waiting().first_chunk::<HEAD>()?;
+        Some(HEAD + usize::from(u16::from_be_bytes(*head)))
+    }
+
+    /// How long a record may be, with its length.
+    pub(crate) fn longest(&self) -> usize {
+        self.room.as_ref().len()
+    }
+
     /// What is not cut yet.
     pub(crate) fn waiting(&self) -> &[u8] {
         self.room.as_ref().get(self.from..self.to).unwrap_or_default()

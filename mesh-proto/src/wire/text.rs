@@ -218,6 +218,8 @@ fn bytes(symbols: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
 
 #[cfg(test)]
 mod tests {
+    extern crate alloc;
+
     use super::*;
 
     const KIND: TextKind = TextKind::MeshSecret;
@@ -269,6 +271,22 @@ mod tests {
                 let read = read(KIND, core::str::from_utf8(buffer).expect("characters"));
                 assert_eq!(read.map(drop), Err(TextError::Typo { at: Some(at + 1) }));
             }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let other = TextError::Other { wanted: TextKind::Identity, found: TextKind::NodeId };
+        for (error, words) in [
+            (TextError::Unknown, "it begins with none of meshnode1 meshidentity1 meshsecret1"),
+            (other, "it is the id of a node, not the identity of a node"),
+            (TextError::Character { at: 7 }, "character 7 is never in a key"),
+            (TextError::Length { found: 9, wanted: 10 }, "it has 9 characters instead of 10"),
+            (TextError::Typo { at: Some(7) }, "a typo, it seems at character 7"),
+            (TextError::Typo { at: None }, "a typo"),
+            (TextError::NoKey, "it is no key"),
+        ] {
+            assert_eq!(alloc::format!("{error}"), words);
         }
     }
 

@@ -1,24 +1,34 @@
 //! Who is let in, and what those who are not are told.
 
 use mesh_proto::node::{Input, LetsIn, Settings, Verdict};
+use mesh_proto::storage::{Array, Storage};
 use mesh_proto::wire::{MeshSecrets, Network, Versions};
 use mesh_proto::{Reason, Refusal};
 
+use crate::on_both;
 use crate::world::*;
 
 const NOT_LISTED: Reason = Reason::Refused(Refusal::NotListed);
 const WRONG_MESH: Reason = Reason::Refused(Refusal::WrongMesh);
 
-fn listing(settings: Settings, names: &[u8]) -> Settings {
-    Settings { lets_in: LetsIn::Listed(names.iter().map(|name| id(*name)).collect()), ..settings }
+fn list<S: Storage>(names: &[u8]) -> LetsIn<S> {
+    let mut list = S::Peers::default();
+    names
+        .iter()
+        .for_each(|name| list.try_push(id(*name)).expect("there is room for as many as there are peers"));
+    LetsIn::Listed(list)
 }
 
-fn asking(settings: Settings) -> Settings {
+fn listing<S: Storage>(settings: Settings<S>, names: &[u8]) -> Settings<S> {
+    Settings { lets_in: list(names), ..settings }
+}
+
+fn asking<S: Storage>(settings: Settings<S>) -> Settings<S> {
     Settings { lets_in: LetsIn::Asked, ..settings }
 }
 
 /// Two that never come together: the reason at the dialer, and how often it dialed in a minute and in ten.
-fn apart(pair: [Settings; 2]) -> (Option<Reason>, usize, usize) {
+fn apart<S: Storage>(pair: [Settings<S>; 2]) -> (Option<Reason>, usize, usize) {
     let mut world = World::new(pair);
     let other = world.id(1);
     world.keep(0, 1);
@@ -30,165 +40,182 @@ fn apart(pair: [Settings; 2]) -> (Option<Reason>, usize, usize) {
     (reason, minute, world.members[0].dials)
 }
 
-#[test]
-fn hints_in_the_clear_earn_ordinary_backoff() {
-    let network = |settings: Settings| Settings { network: Network::named("another"), ..settings };
-    let version =
-        |settings: Settings| Settings { versions: Versions::new(7, 9).expect("a range"), ..settings };
-    let secret = || closed_by(2, MeshSecrets::one(secret(0x99)));
-    let wrong_version = Reason::Refused(Refusal::WrongVersion);
-    for (pair, expected) in [
-        ([open(1), network(open(2))], WRONG_MESH),
-        ([unprotected(1), network(unprotected(2))], WRONG_MESH),
-        ([closed(1), version(closed(2))], wrong_version),
-        ([open(1), closed(2)], WRONG_MESH),
-        ([closed(1), unprotected(2)], WRONG_MESH),
-        ([closed(1), secret()], WRONG_MESH),
-        ([outside(closed(1)), outside(secret())], WRONG_MESH),
-    ] {
-        let (reason, minute, all) = apart(pair);
-        assert_eq!(reason, Some(expected));
-        assert!(minute > 3 && all > 40, "{minute} dials in a minute, {all} in ten");
-    }
-}
-
-#[test]
-fn who_is_not_on_the_list_is_told_and_stays_away_for_long() {
-    for pair in [[open(1), listing(open(2), &[3])], [outside(closed(1)), listing(outside(closed(2)), &[])]] {
-        let (reason, minute, all) = apart(pair);
-        assert_eq!(reason, Some(NOT_LISTED));
-        assert_eq!((minute, all), (1, 2), "a pause of five minutes, then one of ten");
-    }
-}
-
-#[test]
-fn who_dials_keeps_to_its_own_list() {
-    let (reason, minute, all) = apart([listing(open(1), &[3]), open(2)]);
-    assert_eq!((reason, minute, all), (Some(NOT_LISTED), 1, 2));
-}
-
-#[test]
-fn who_is_on_the_list_is_let_in_until_it_is_taken_off() {
-    let mut world = World::new([open(1), listing(open(2), &[1])]);
-    world.keep(0, 1);
-    assert!(world.until(secs(5), |world| world.are_up(0, 1)));
-    let (peer, other) = (world.id(0), world.id(1));
-    world.tell(1, Input::Expel { peer });
-    assert!(world.until(secs(1), |world| world.down(0, &other) == Some(NOT_LISTED)));
-    assert_eq!(world.down(1, &peer), Some(NOT_LISTED));
-}
-
-#[test]
-fn a_dial_to_itself_is_refused_as_that() {
-    for settings in [open(1), outside(closed(1)), listing(open(1), &[])] {
-        let mut world = World::new([settings, open(2)]);
-        let route = mesh_proto::Route::direct(address(0));
-        world.tell(0, Input::KeepAt { route });
-        world.pass(secs(5));
-        assert!(world.members[0].closed.contains(&Reason::OwnSelf), "{:?}", world.members[0].closed);
-        assert!(world.stats(0).met_self > 0);
-    }
-}
-
-#[test]
-fn somebody_else_at_the_address_is_not_who_was_dialed() {
-    let mut world = World::new([open(1), open(2)]);
-    let routes = world.routes(1);
-    world.tell(0, Input::Keep { peer: id(3), routes });
-    world.pass(secs(2));
-    assert!(world.members[0].closed.contains(&Reason::WrongPeer));
-    assert!(world.members[1].node.mesh().peer(&id(1)).is_none(), "it was not told who dialed");
-}
-
-#[test]
-fn an_answer_may_come_late() {
-    for pair in [
-        [open(1), asking(open(2))],
-        [outside(closed(1)), asking(outside(closed(2)))],
-        [unprotected(1), asking(unprotected(2))],
-    ] {
-        let mut world = World::new(pair);
-        world.keep(0, 1);
-        world.send(0, 1, b"before");
-        world.pass(secs(55));
-        assert_eq!(world.members[1].asked, [id(1)], "one question, longer than the deadline of a handshake");
-        assert!(!world.is_up(0, 1) && world.members[1].node.mesh().peer(&id(1)).is_none());
-        world.answer(1, id(1), Verdict::LetIn);
-        assert!(world.until(secs(1), |world| world.are_up(0, 1)));
-        assert_eq!(world.members[0].dials, 1);
-        assert!(world.until(secs(1), |world| world.came(1) == [b"before"]));
-        // The answer is remembered.
-        world.cut_all(0);
-        assert!(world.until(secs(20), |world| world.are_up(0, 1)));
-        assert_eq!(world.members[1].asked.len(), 1);
-    }
-}
-
-#[test]
-fn an_answer_that_never_comes_ends_the_link_after_a_minute() {
-    let mut world = World::new([open(1), asking(open(2))]);
-    world.keep(0, 1);
-    world.pass(secs(59));
-    assert_eq!(world.members[0].closed, []);
-    world.pass(secs(2));
-    assert_eq!(world.members[0].closed, [Reason::Silent]);
-    world.pass(secs(20));
-    assert_eq!(world.members[1].asked.len(), 2, "the next link asks again");
-}
-
-#[test]
-fn a_refusal_by_answer_is_told_and_remembered() {
-    let mut world = World::new([open(1), asking(open(2))]);
-    let other = world.id(1);
-    world.keep(0, 1);
-    world.pass(secs(3));
-    world.answer(1, id(1), Verdict::TurnAway);
-    assert!(world.until(secs(1), |world| world.down(0, &other) == Some(NOT_LISTED)));
-    world.pass(secs(400));
-    assert_eq!(world.members[0].dials, 2);
-    assert_eq!(world.members[1].asked.len(), 1);
-}
-
-#[test]
-fn a_dialer_asks_before_it_says_who_it_is() {
-    for verdict in [Verdict::LetIn, Verdict::TurnAway] {
-        let mut world = World::new([asking(open(1)), open(2)]);
-        let other = world.id(1);
-        world.keep(0, 1);
-        world.pass(secs(5));
-        assert_eq!(world.members[0].asked, [other]);
-        assert!(world.members[1].node.mesh().peer(&id(1)).is_none());
-        world.answer(0, other, verdict);
-        world.pass(secs(1));
-        assert_eq!(world.are_up(0, 1), verdict == Verdict::LetIn);
-        if verdict == Verdict::TurnAway {
-            assert_eq!(world.down(0, &other), Some(NOT_LISTED));
-            assert_eq!(world.members[0].closed, [NOT_LISTED]);
+on_both! {
+    fn hints_in_the_clear_earn_ordinary_backoff<S>() {
+        let network = |settings: Settings<S>| Settings { network: Network::named("another"), ..settings };
+        let version =
+            |settings: Settings<S>| Settings { versions: Versions::new(7, 9).expect("a range"), ..settings };
+        let secret = || closed_by(2, MeshSecrets::one(secret(0x99)));
+        let wrong_version = Reason::Refused(Refusal::WrongVersion);
+        for (pair, expected) in [
+            ([open(1), network(open(2))], WRONG_MESH),
+            ([unprotected(1), network(unprotected(2))], WRONG_MESH),
+            ([closed(1), version(closed(2))], wrong_version),
+            ([open(1), closed(2)], WRONG_MESH),
+            ([closed(1), unprotected(2)], WRONG_MESH),
+            ([closed(1), secret()], WRONG_MESH),
+            ([outside(closed(1)), outside(secret())], WRONG_MESH),
+        ] {
+            let (reason, minute, all) = apart::<S>(pair);
+            assert_eq!(reason, Some(expected));
+            assert!(minute > 3 && all > 40, "{minute} dials in a minute, {all} in ten");
         }
     }
-}
 
-#[test]
-fn secrets_change_while_the_mesh_runs() {
-    let (old, new) = (|| secret(1), || secret(2));
-    let mut world = World::new((1..=3).map(|name| closed_by(name, MeshSecrets::one(old()))));
-    let change = |world: &mut World, n: usize, secrets: MeshSecrets| {
-        world.members[n].node.change_secrets(secrets);
-        world.cut_all(n);
-        let all = |world: &World| world.are_up(0, 1) && world.are_up(1, 2) && world.are_up(0, 2);
-        assert!(world.until(secs(60), all), "node {n}");
-    };
-    for (n, other) in [(0, 1), (1, 2), (2, 0)] {
-        world.keep(n, other);
+    fn who_is_not_on_the_list_is_told_and_stays_away_for_long<S>() {
+        for pair in [[open(1), listing(open(2), &[3])], [outside(closed(1)), listing(outside(closed(2)), &[])]] {
+            let (reason, minute, all) = apart::<S>(pair);
+            assert_eq!(reason, Some(NOT_LISTED));
+            assert_eq!((minute, all), (1, 2), "a pause of five minutes, then one of ten");
+        }
     }
-    world.pass(secs(5));
-    for n in 0..3 {
-        change(&mut world, n, MeshSecrets::two(old(), new()));
+
+    fn who_dials_keeps_to_its_own_list<S>() {
+        let (reason, minute, all) = apart::<S>([listing(open(1), &[3]), open(2)]);
+        assert_eq!((reason, minute, all), (Some(NOT_LISTED), 1, 2));
     }
-    for n in 0..3 {
-        change(&mut world, n, MeshSecrets::two(new(), old()));
+
+    fn who_is_on_the_list_is_let_in_until_it_is_taken_off<S>() {
+        let mut world = World::<S>::new([open(1), listing(open(2), &[1])]);
+        world.keep(0, 1);
+        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+        let (peer, other) = (world.id(0), world.id(1));
+        world.tell(1, Input::Expel { peer });
+        assert!(world.until(secs(1), |world| world.down(0, &other) == Some(NOT_LISTED)));
+        assert_eq!(world.down(1, &peer), Some(NOT_LISTED));
     }
-    for n in 0..3 {
-        change(&mut world, n, MeshSecrets::one(new()));
+
+    fn who_was_expelled_is_let_in_again_once_it_is_wanted<S>() {
+        let mut world = World::<S>::new([open(1), open(2)]);
+        let (peer, other) = (world.id(0), world.id(1));
+        world.keep(0, 1);
+        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+        world.tell(1, Input::Expel { peer });
+        assert!(world.until(secs(1), |world| world.down(0, &other) == Some(NOT_LISTED)));
+        world.keep(1, 0);
+        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+    }
+
+    fn another_list_counts_for_those_who_come_from_then_on<S>() {
+        let mut world = World::<S>::new([open(1), listing(open(2), &[1])]);
+        world.keep(0, 1);
+        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+        world.members[1].node.change_admission(list(&[3]));
+        world.pass(secs(30));
+        assert!(world.are_up(0, 1), "sessions stay as they are");
+        world.cut_all(0);
+        assert!(world.until(secs(5), |world| world.members[0].closed.contains(&NOT_LISTED)));
+        world.members[1].node.change_admission(LetsIn::Anyone);
+        let (peer, routes) = (world.id(1), world.routes(1));
+        world.tell(0, Input::Seek { peer, routes });
+        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+    }
+
+    fn a_dial_to_itself_is_refused_as_that<S>() {
+        for settings in [open(1), outside(closed(1)), listing(open(1), &[])] {
+            let mut world = World::<S>::new([settings, open(2)]);
+            let route = mesh_proto::Route::direct(address(0));
+            world.tell(0, Input::KeepAt { route });
+            world.pass(secs(5));
+            assert!(world.members[0].closed.contains(&Reason::OwnSelf), "{:?}", world.members[0].closed);
+            assert!(world.stats(0).met_self > 0);
+        }
+    }
+
+    fn somebody_else_at_the_address_is_not_who_was_dialed<S>() {
+        let mut world = World::<S>::new([open(1), open(2)]);
+        let routes = world.routes(1);
+        world.tell(0, Input::Keep { peer: id(3), routes });
+        world.pass(secs(2));
+        assert!(world.members[0].closed.contains(&Reason::WrongPeer));
+        assert!(world.members[1].node.mesh().peer(&id(1)).is_none(), "it was not told who dialed");
+    }
+
+    fn an_answer_may_come_late<S>() {
+        for pair in [
+            [open(1), asking(open(2))],
+            [outside(closed(1)), asking(outside(closed(2)))],
+            [unprotected(1), asking(unprotected(2))],
+        ] {
+            let mut world = World::<S>::new(pair);
+            world.keep(0, 1);
+            world.send(0, 1, b"before");
+            world.pass(secs(55));
+            assert_eq!(world.members[1].asked, [id(1)], "one question, longer than the deadline of a handshake");
+            assert!(!world.is_up(0, 1) && world.members[1].node.mesh().peer(&id(1)).is_none());
+            world.answer(1, id(1), Verdict::LetIn);
+            assert!(world.until(secs(1), |world| world.are_up(0, 1)));
+            assert_eq!(world.members[0].dials, 1);
+            assert!(world.until(secs(1), |world| world.came(1) == [b"before"]));
+            // The answer is remembered.
+            world.cut_all(0);
+            assert!(world.until(secs(20), |world| world.are_up(0, 1)));
+            assert_eq!(world.members[1].asked.len(), 1);
+        }
+    }
+
+    fn an_answer_that_never_comes_ends_the_link_after_a_minute<S>() {
+        let mut world = World::<S>::new([open(1), asking(open(2))]);
+        world.keep(0, 1);
+        world.pass(secs(59));
+        assert_eq!(world.members[0].closed, []);
+        world.pass(secs(2));
+        assert_eq!(world.members[0].closed, [Reason::Silent]);
+        world.pass(secs(20));
+        assert_eq!(world.members[1].asked.len(), 2, "the next link asks again");
+    }
+
+    fn a_refusal_by_answer_is_told_and_remembered<S>() {
+        let mut world = World::<S>::new([open(1), asking(open(2))]);
+        let other = world.id(1);
+        world.keep(0, 1);
+        world.pass(secs(3));
+        world.answer(1, id(1), Verdict::TurnAway);
+        assert!(world.until(secs(1), |world| world.down(0, &other) == Some(NOT_LISTED)));
+        world.pass(secs(400));
+        assert_eq!(world.members[0].dials, 2);
+        assert_eq!(world.members[1].asked.len(), 1);
+    }
+
+    fn a_dialer_asks_before_it_says_who_it_is<S>() {
+        for verdict in [Verdict::LetIn, Verdict::TurnAway] {
+            let mut world = World::<S>::new([asking(open(1)), open(2)]);
+            let other = world.id(1);
+            world.keep(0, 1);
+            world.pass(secs(5));
+            assert_eq!(world.members[0].asked, [other]);
+            assert!(world.members[1].node.mesh().peer(&id(1)).is_none());
+            world.answer(0, other, verdict);
+            world.pass(secs(1));
+            assert_eq!(world.are_up(0, 1), verdict == Verdict::LetIn);
+            if verdict == Verdict::TurnAway {
+                assert_eq!(world.down(0, &other), Some(NOT_LISTED));
+                assert_eq!(world.members[0].closed, [NOT_LISTED]);
+            }
+        }
+    }
+
+    fn secrets_change_while_the_mesh_runs<S>() {
+        let (old, new) = (|| secret(1), || secret(2));
+        let mut world = World::<S>::new((1..=3).map(|name| closed_by(name, MeshSecrets::one(old()))));
+        let change = |world: &mut World<S>, n: usize, secrets: MeshSecrets| {
+            world.members[n].node.change_secrets(secrets);
+            world.cut_all(n);
+            let all = |world: &World<S>| world.are_up(0, 1) && world.are_up(1, 2) && world.are_up(0, 2);
+            assert!(world.until(secs(60), all), "node {n}");
+        };
+        for (n, other) in [(0, 1), (1, 2), (2, 0)] {
+            world.keep(n, other);
+        }
+        world.pass(secs(5));
+        for n in 0..3 {
+            change(&mut world, n, MeshSecrets::two(old(), new()));
+        }
+        for n in 0..3 {
+            change(&mut world, n, MeshSecrets::two(new(), old()));
+        }
+        for n in 0..3 {
+            change(&mut world, n, MeshSecrets::one(new()));
+        }
     }
 }

@@ -2,16 +2,18 @@
 
 use mesh_proto::Config;
 use mesh_proto::node::{Input, Settings};
+use mesh_proto::storage::Storage;
 use mesh_proto::wire::MeshSecrets;
 
+use crate::on_both;
 use crate::world::*;
 
-fn announcing(settings: Settings) -> Settings {
-    Settings { config: Config::lan(), ..settings }
+fn announcing<S: Storage>(settings: Settings<S>) -> Settings<S> {
+    Settings { config: Config { limits: limits::<S>(), ..Config::lan() }, ..settings }
 }
 
 /// The first datagram of a node that listens on these ports.
-fn hail(settings: Settings) -> Vec<u8> {
+fn hail<S: Storage>(settings: Settings<S>) -> Vec<u8> {
     let mut world = World::new([settings]);
     world.listens_on(0, &[7000, 7001]);
     world.pass(secs(150));
@@ -19,78 +21,75 @@ fn hail(settings: Settings) -> Vec<u8> {
 }
 
 /// What a node makes of a datagram: how many announcements it heard, and whether it dialed.
-fn heard(settings: Settings, datagram: &[u8]) -> (u64, usize) {
+fn heard<S: Storage>(settings: Settings<S>, datagram: &[u8]) -> (u64, usize) {
     let mut world = World::new([settings]);
     world.tell(0, Input::Datagram { from: address(5), bytes: datagram });
     world.pass(secs(2));
     (world.stats(0).heard, world.members[0].dials)
 }
 
-#[test]
-fn nodes_find_each_other() {
-    for pair in [[open(1), open(2)], [closed(1), outside(closed(2))], [unprotected(1), unprotected(2)]] {
-        let mut world = World::new(pair.map(announcing));
-        for n in 0..2 {
-            world.listens_on(n, &[7000]);
-            world.members[n].datagrams.clear();
+on_both! {
+    fn nodes_find_each_other<S>() {
+        for pair in [[open(1), open(2)], [closed(1), outside(closed(2))], [unprotected(1), unprotected(2)]] {
+            let mut world = World::<S>::new(pair.map(announcing));
+            for n in 0..2 {
+                world.listens_on(n, &[7000]);
+                world.members[n].datagrams.clear();
+            }
+            world.pass(secs(150));
+            let (_, datagram) = world.members[0].datagrams.first().expect("it announces itself").clone();
+            let mut from = address(0);
+            from.set_port(33_333);
+            world.tell(1, Input::Datagram { from, bytes: &datagram });
+            assert!(world.until(secs(5), |world| world.are_up(0, 1)));
         }
-        world.pass(secs(150));
-        let (_, datagram) = world.members[0].datagrams.first().expect("it announces itself").clone();
-        let mut from = address(0);
-        from.set_port(33_333);
-        world.tell(1, Input::Datagram { from, bytes: &datagram });
-        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
     }
-}
 
-#[test]
-fn a_stranger_can_neither_make_one_nor_read_one() {
-    let other_secret = || closed_by(2, MeshSecrets::one(secret(9)));
-    let other_network =
-        |settings| Settings { network: mesh_proto::wire::Network::named("another"), ..settings };
-    for (from, to) in [
-        (closed(1), other_secret()),
-        (open(1), closed(2)),
-        (closed(1), open(2)),
-        (unprotected(1), open(2)),
-        (closed(1), other_network(closed(2))),
-        (open(1), other_network(open(2))),
-    ] {
-        assert_eq!(heard(to, &hail(announcing(from))), (0, 0));
+    fn a_stranger_can_neither_make_one_nor_read_one<S>() {
+        let other_secret = || closed_by::<S>(2, MeshSecrets::one(secret(9)));
+        let other_network =
+            |settings: Settings<S>| Settings { network: mesh_proto::wire::Network::named("another"), ..settings };
+        for (from, to) in [
+            (closed(1), other_secret()),
+            (open(1), closed(2)),
+            (closed(1), open(2)),
+            (unprotected(1), open(2)),
+            (closed(1), other_network(closed(2))),
+            (open(1), other_network(open(2))),
+        ] {
+            assert_eq!(heard::<S>(to, &hail::<S>(announcing(from))), (0, 0));
+        }
+        assert_eq!(heard::<S>(closed(2), &hail::<S>(announcing(closed(1)))), (1, 2), "both ports are tried");
+        assert_eq!(heard::<S>(open(2), &hail::<S>(announcing(open(1)))), (1, 1), "nobody vouches for it: one of them");
     }
-    assert_eq!(heard(closed(2), &hail(announcing(closed(1)))), (1, 2), "both ports are tried");
-    assert_eq!(heard(open(2), &hail(announcing(open(1)))), (1, 1), "nobody vouches for it: one of them");
-}
 
-#[test]
-fn a_sealed_one_looks_like_noise_and_no_two_are_alike() {
-    let mut world = World::new([announcing(closed(1))]);
-    world.pass(secs(600));
-    let all = &world.members[0].datagrams;
-    assert!(all.len() >= 3);
-    for (at, (_, datagram)) in all.iter().enumerate() {
-        assert!(!datagram.windows(4).any(|bytes| bytes == b"mesh" || bytes == &id(1).as_bytes()[..4]));
-        assert!(all[..at].iter().all(|(_, other)| other[..12] != datagram[..12]));
+    fn a_sealed_one_looks_like_noise_and_no_two_are_alike<S>() {
+        let mut world = World::<S>::new([announcing(closed(1))]);
+        world.pass(secs(600));
+        let all = &world.members[0].datagrams;
+        assert!(all.len() >= 3);
+        for (at, (_, datagram)) in all.iter().enumerate() {
+            assert!(!datagram.windows(4).any(|bytes| bytes == b"mesh" || bytes == &id(1).as_bytes()[..4]));
+            assert!(all[..at].iter().all(|(_, other)| other[..12] != datagram[..12]));
+        }
     }
-}
 
-#[test]
-fn every_bit_of_a_sealed_one_counts() {
-    let datagram = hail(announcing(closed(1)));
-    for bit in 0..datagram.len() * 8 {
-        let mut altered = datagram.clone();
-        altered[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(heard(closed(2), &altered), (0, 0), "bit {bit}");
+    fn every_bit_of_a_sealed_one_counts<S>() {
+        let datagram = hail::<S>(announcing(closed(1)));
+        for bit in 0..datagram.len() * 8 {
+            let mut altered = datagram.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(heard::<S>(closed(2), &altered), (0, 0), "bit {bit}");
+        }
+        for length in 0..datagram.len() {
+            assert_eq!(heard::<S>(closed(2), &datagram[..length]), (0, 0), "{length} bytes");
+        }
     }
-    for length in 0..datagram.len() {
-        assert_eq!(heard(closed(2), &datagram[..length]), (0, 0), "{length} bytes");
-    }
-}
 
-#[test]
-fn either_secret_opens_one_during_a_change() {
-    let (old, new) = (|| secret(1), || secret(2));
-    let datagram = hail(announcing(closed_by(1, MeshSecrets::two(new(), old()))));
-    assert_eq!(heard(closed_by(2, MeshSecrets::two(old(), new())), &datagram), (1, 2));
-    assert_eq!(heard(closed_by(2, MeshSecrets::one(old())), &datagram), (0, 0));
+    fn either_secret_opens_one_during_a_change<S>() {
+        let (old, new) = (|| secret(1), || secret(2));
+        let datagram = hail::<S>(announcing(closed_by(1, MeshSecrets::two(new(), old()))));
+        assert_eq!(heard::<S>(closed_by(2, MeshSecrets::two(old(), new())), &datagram), (1, 2));
+        assert_eq!(heard::<S>(closed_by(2, MeshSecrets::one(old())), &datagram), (0, 0));
+    }
 }

@@ -8,7 +8,7 @@ use mesh_proto::wire::{
     Versions,
 };
 use mesh_proto::{
-    Frame, Hello, Incarnation, Lane, Losses, Marks, PathClass, Piece, Reason, Refusal, Standing, Takes,
+    Frame, Heap, Hello, Incarnation, Lane, Losses, Marks, PathClass, Piece, Reason, Refusal, Standing, Takes,
     Window,
 };
 
@@ -16,7 +16,7 @@ use crate::world::*;
 
 /// Two that are up, and have nothing under way.
 fn up(pair: [Settings; 2]) -> World {
-    let mut world = World::new(pair);
+    let mut world = World::<Heap>::new(pair);
     world.keep(0, 1);
     assert!(world.until(secs(5), |world| world.are_up(0, 1)));
     world.pass(secs(1));
@@ -103,7 +103,7 @@ impl Rogue {
     }
 }
 
-/// O7, O25: whoever names itself like a connected peer is another one, for the name is what the handshake proves.
+/// O7: whoever names itself like a connected peer is another one, for the name is what the handshake proves.
 #[test]
 fn o7_nobody_takes_over_by_a_name() {
     let mut world = up([open(1), open(2)]);
@@ -142,13 +142,33 @@ fn o9_a_malformed_first_word_ends_the_link_at_once() {
     assert_undisturbed(&mut world);
 }
 
+/// O25: whoever says again what a peer once said has named it, and proves nothing.
+#[test]
+fn o25_a_handshake_of_words_that_were_heard_replaces_no_link() {
+    for pair in [[open(1), open(2)], [closed(1), outside(closed(2))]] {
+        let mut world = up(pair);
+        let [dialer, acceptor] = [0, 1].map(|end| world.wrote(0, end).to_vec());
+        let dials = world.stranger(1, host(1)).expect("there is room");
+        world.write_as_stranger(dials, &dialer);
+        let is_dialed = world.attach_stranger(0, Some(id(2)));
+        world.write_as_stranger(is_dialed, &acceptor);
+        world.pass(secs(1));
+        for (n, stream) in [(0, is_dialed), (1, dials)] {
+            assert!(world.hung_up(stream));
+            assert_eq!(world.members[n].closed, [Reason::ProtocolError]);
+            assert_eq!(world.stats(n).probes, 0, "nothing hints that the link may be dead");
+        }
+        assert_undisturbed(&mut world);
+    }
+}
+
 /// O38: a goodbye that anybody could have sent.
 #[test]
 fn o38_a_forged_goodbye_ends_nothing() {
     let mut world = up([closed(1), closed(2)]);
     let announcing = |settings: Settings| Settings { config: mesh_proto::Config::lan(), ..settings };
     for leaver in [closed(1), open(1)] {
-        let mut leaver = World::new([announcing(leaver)]);
+        let mut leaver = World::<Heap>::new([announcing(leaver)]);
         leaver.tell(0, Input::Leave);
         let (_, goodbye) = leaver.members[0].datagrams.last().expect("it says goodbye").clone();
         world.tell(1, Input::Datagram { from: address(0), bytes: &goodbye });
@@ -267,7 +287,7 @@ fn layout(bytes: &[u8]) -> (Vec<usize>, usize) {
 
 /// A short conversation, with one bit altered on its way.
 fn conversation(flip: Option<(usize, usize, usize, u8)>) -> World {
-    let mut world = World::new([closed(1), outside(closed(2))]);
+    let mut world = World::<Heap>::new([closed(1), outside(closed(2))]);
     world.flip = flip;
     world.keep(0, 1);
     world.send(0, 1, b"from the one");
@@ -368,7 +388,7 @@ fn y1_no_link_gives_way_to_one_that_is_not_admitted() {
 /// Y11: eight addresses hold every half-open place.
 #[test]
 fn y11_a_member_gets_in_though_strangers_hold_every_place() {
-    let mut world = World::new([closed(1), closed(2)]);
+    let mut world = World::<Heap>::new([closed(1), closed(2)]);
     let mut strangers = 0;
     for n in 0..256 {
         strangers += u32::from(world.stranger(1, host(n % 8)).is_some());
@@ -378,10 +398,47 @@ fn y11_a_member_gets_in_though_strangers_hold_every_place() {
     assert!(world.until(secs(1), |world| world.are_up(0, 1)));
 }
 
+/// Y14: the hello of a run arrives when the next run of its node is there already, or is about to be.
+#[test]
+fn y14_a_handshake_from_before_a_restart_ends_in_no_conflict() {
+    for settings in [open::<Heap>, closed, unprotected] {
+        for late in [false, true] {
+            let mut world = World::<Heap>::new([settings(1), settings(2)]);
+            world.keep(0, 1);
+            // One record each, and the hello is on its way.
+            assert!(world.carry_from(0, 0, 4000) && world.carry_from(0, 1, 4000));
+            world.held = Some(0);
+            let incarnation = Incarnation::new(2, 77);
+            world.restart(0, Settings { incarnation, ..settings(1) });
+            if late {
+                world.keep(0, 1);
+                assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+            }
+            world.held = None;
+            world.pass(secs(1));
+            world.keep(0, 1);
+            let is_new = |world: &World| {
+                let peer = world.members[1].node.mesh().peer(&id(1));
+                let now = peer.map(|peer| peer.standing);
+                matches!(now, Some(Standing::Up { incarnation: run, .. }) if run == incarnation)
+            };
+            assert!(world.until(secs(5), |world| world.is_up(0, 1) && is_new(world)));
+            world.pass(secs(60));
+            assert!(is_new(&world), "the old run stays in the past");
+            assert_eq!(world.streams(), 2, "and costs the new one no link");
+            let conflicts = |n: usize| world.members[n].closed.iter().filter(|why| **why == Reason::Conflict);
+            assert_eq!([0, 1].map(|n| conflicts(n).count()), [0, 0]);
+            world.send(0, 1, b"from the new run");
+            world.pass(secs(1));
+            assert_eq!(world.came(1), [b"from the new run"]);
+        }
+    }
+}
+
 /// Y22: a hundred strangers wait for a person's answer.
 #[test]
 fn y22_who_waits_for_an_answer_holds_a_quarter_of_the_places() {
-    let mut world = World::new([open(1), Settings { lets_in: LetsIn::Asked, ..open(2) }]);
+    let mut world = World::<Heap>::new([open(1), Settings { lets_in: LetsIn::Asked, ..open(2) }]);
     world.answer(1, id(1), Verdict::LetIn);
     let mut rogues = Vec::new();
     for n in 0..100 {
@@ -402,7 +459,7 @@ fn y22_who_waits_for_an_answer_holds_a_quarter_of_the_places() {
 
 #[test]
 fn y22_one_question_is_asked_about_one_however_many_links_it_has() {
-    let mut world = World::new([open(1), Settings { lets_in: LetsIn::Asked, ..open(2) }]);
+    let mut world = World::<Heap>::new([open(1), Settings { lets_in: LetsIn::Asked, ..open(2) }]);
     let hello = Frame::Hello(rogue_hello());
     let rogues = [1, 2, 3].map(|n| Rogue::dials(&mut world, 1, 7, host(n), &hello));
     assert_eq!(world.members[1].asked, [id(7)]);
@@ -420,7 +477,7 @@ fn y25_the_second_attempt_takes_the_other_secret() {
             outside(closed_by(2, MeshSecrets::one(secret(known)))),
         ] {
             let both = MeshSecrets::two(secret(1), secret(2));
-            let mut world = World::new([closed_by(1, both), other]);
+            let mut world = World::<Heap>::new([closed_by(1, both), other]);
             world.keep(0, 1);
             assert!(world.until(secs(10), |world| world.are_up(0, 1)));
             assert_eq!(world.members[0].dials, attempts);

@@ -78,7 +78,7 @@ fn pairs() -> [[Settings; 2]; 3] {
 #[test]
 fn a_whole_life_replays() {
     for pair in pairs() {
-        let mut world = World::new(pair);
+        let mut world = World::<Heap>::new(pair);
         world.longest_cut = 100;
         let tapes = [0, 1].map(|n| Tape::begin(&mut world, n));
         world.keep(0, 1);
@@ -102,7 +102,7 @@ fn a_whole_life_replays() {
 #[test]
 fn a_trace_that_begins_in_the_middle_of_a_life_replays() {
     for pair in pairs() {
-        let mut world = World::new(pair);
+        let mut world = World::<Heap>::new(pair);
         world.keep(0, 1);
         assert!(world.until(secs(5), |world| world.are_up(0, 1)));
         talk(&mut world, 1);
@@ -135,7 +135,7 @@ fn a_trace_that_begins_in_the_middle_of_a_life_replays() {
 #[test]
 fn handshakes_questions_and_expulsions_replay() {
     let asked = Settings { lets_in: LetsIn::Asked, ..outside(open(1)) };
-    let mut world = World::new([asked, open(2), open(3)]);
+    let mut world = World::<Heap>::new([asked, open(2), open(3)]);
     world.longest_cut = 7;
     let tape = Tape::begin(&mut world, 0);
     let (one, other) = (world.id(1), world.id(2));
@@ -197,7 +197,7 @@ fn turns_that_were_dropped_replay() {
 
 #[test]
 fn an_order_that_breaks_the_driver_begins_a_segment() {
-    let mut world = World::new([open(1), open(2)]);
+    let mut world = World::<Heap>::new([open(1), open(2)]);
     let tape = Tape::begin(&mut world, 0);
     let (peer, routes) = (world.id(1), world.routes(1));
     let node = &mut world.members[0].node;
@@ -216,7 +216,7 @@ fn an_order_that_breaks_the_driver_begins_a_segment() {
 
 #[test]
 fn a_sink_that_fails_ends_the_trace_and_not_the_node() {
-    let mut world = World::new([open(1), open(2)]);
+    let mut world = World::<Heap>::new([open(1), open(2)]);
     let tape = Tape::begin(&mut world, 1);
     let mut room = 3_000_usize;
     world.members[0].node.record(Through(move |bytes: &[u8]| {
@@ -236,7 +236,7 @@ fn a_sink_that_fails_ends_the_trace_and_not_the_node() {
 
 #[test]
 fn a_trace_ends_when_that_is_said() {
-    let mut world = World::new([open(1), open(2)]);
+    let mut world = World::<Heap>::new([open(1), open(2)]);
     let tape = Tape::begin(&mut world, 0);
     world.keep(0, 1);
     talk(&mut world, 1);

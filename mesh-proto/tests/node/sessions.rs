@@ -1,12 +1,14 @@
 //! Sessions come up and messages go through, whoever opens the records and wherever the bytes are cut.
 
 use mesh_proto::node::{Input, Settings};
+use mesh_proto::storage::Storage;
 use mesh_proto::{Config, Limits, Message, Outcome, Reason, Takes, Window};
 
+use crate::on_both;
 use crate::world::*;
 
 /// Every kind of door, with the halves on either side.
-fn pairs() -> Vec<[Settings; 2]> {
+fn pairs<S: Storage>() -> Vec<[Settings<S>; 2]> {
     vec![
         [open(1), open(2)],
         [outside(open(1)), outside(open(2))],
@@ -18,149 +20,143 @@ fn pairs() -> Vec<[Settings; 2]> {
 }
 
 /// Some bytes that tell where they stand.
-fn body(length: usize) -> Vec<u8> {
+fn says(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at as u32).wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
 }
 
-#[test]
-fn messages_of_every_size_go_through_once() {
-    for pair in pairs() {
-        let mut world = World::new(pair);
-        world.longest_cut = 50_000;
-        world.keep(0, 1);
-        let sizes = [0, 1, 64, 1000, 16_384, 16_385, 70_000, 1 << 20];
-        for size in sizes {
-            world.send(0, 1, &body(size));
-        }
-        assert!(world.until(secs(60), |world| world.members[0].settled.len() == sizes.len()));
-        for size in sizes {
-            world.send(1, 0, &body(size));
-        }
-        assert!(world.until(secs(60), |world| world.members[1].settled.len() == sizes.len()));
-        for n in 0..2 {
-            let came: Vec<usize> = world.came(n).iter().map(|body| body.len()).collect();
-            assert_eq!(came, sizes);
-            assert!(world.came(n).iter().all(|came| *came == body(came.len())));
-            assert!(world.members[n].settled.iter().all(|(_, outcome)| *outcome == Outcome::Taken));
-            assert_eq!(world.stats(n).protocol_errors, 0);
-        }
-        assert_eq!(world.streams(), 1);
-    }
-}
-
-#[test]
-fn bytes_may_be_cut_anywhere() {
-    for longest in [1, 2, 3, 7, 100] {
+on_both! {
+    fn messages_of_every_size_go_through_once<S>() {
         for pair in pairs() {
-            let mut world = World::new(pair);
-            world.longest_cut = longest;
+            let mut world = World::<S>::new(pair);
+            world.longest_cut = 50_000;
             world.keep(0, 1);
-            world.send(0, 1, &body(300));
-            world.send(1, 0, &body(10));
-            assert!(world.until(secs(5), |world| !world.came(1).is_empty()));
-            assert_eq!(world.came(1), [body(300)]);
+            let sizes = &[0, 1, 64, 1000, 1024, 16_384, 16_385, 70_000, 1 << 20][..fit::<S>(9, 5)];
+            for &size in sizes {
+                world.send(0, 1, &says(size));
+            }
+            assert!(world.until(secs(60), |world| world.members[0].settled.len() == sizes.len()));
+            for &size in sizes {
+                world.send(1, 0, &says(size));
+            }
+            assert!(world.until(secs(60), |world| world.members[1].settled.len() == sizes.len()));
+            for n in 0..2 {
+                let came: Vec<usize> = world.came(n).iter().map(|body| body.len()).collect();
+                assert_eq!(came, sizes);
+                assert!(world.came(n).iter().all(|came| *came == says(came.len())));
+                assert!(world.members[n].settled.iter().all(|(_, outcome)| *outcome == Outcome::Taken));
+                assert_eq!(world.stats(n).protocol_errors, 0);
+            }
+            assert_eq!(world.streams(), 1);
         }
     }
-}
 
-#[test]
-fn what_comes_right_behind_the_welcome_is_read() {
-    for pair in pairs() {
-        let mut world = World::new(pair);
-        world.longest_cut = 200_000;
-        world.send(1, 0, &body(70_000));
-        world.keep(0, 1);
-        assert!(world.until(secs(1), |world| world.came(0) == [body(70_000)]));
-        assert_eq!(world.streams(), 1);
+    fn bytes_may_be_cut_anywhere<S>() {
+        for longest in [1, 2, 3, 7, 100] {
+            for pair in pairs() {
+                let mut world = World::<S>::new(pair);
+                world.longest_cut = longest;
+                world.keep(0, 1);
+                world.send(0, 1, &says(300));
+                world.send(1, 0, &says(10));
+                assert!(world.until(secs(5), |world| !world.came(1).is_empty()));
+                assert_eq!(world.came(1), [says(300)]);
+            }
+        }
     }
-}
 
-#[test]
-fn both_may_dial_at_once_and_a_third_may_join() {
-    let mut world = World::new([closed(1), outside(closed(2)), closed(3)]);
-    for (n, other) in [(0, 1), (1, 0), (1, 2), (2, 0)] {
-        world.keep(n, other);
+    fn what_comes_right_behind_the_welcome_is_read<S>() {
+        for pair in pairs() {
+            let mut world = World::<S>::new(pair);
+            world.longest_cut = 200_000;
+            world.send(1, 0, &says(fit::<S>(70_000, 1000)));
+            world.keep(0, 1);
+            assert!(world.until(secs(1), |world| world.came(0) == [says(fit::<S>(70_000, 1000))]));
+            assert_eq!(world.streams(), 1);
+        }
     }
-    let all = |world: &World| world.are_up(0, 1) && world.are_up(1, 2) && world.are_up(2, 0);
-    assert!(world.until(secs(5), all));
-    let tell = Message::plain("to all".into());
-    world.tell(0, Input::SendAll { message: tell });
-    assert!(world.until(secs(5), |world| world.came(1).len() + world.came(2).len() == 2));
-}
 
-#[test]
-fn a_session_goes_on_over_the_next_link() {
-    for pair in pairs() {
-        let mut world = World::new(pair);
+    fn both_may_dial_at_once_and_a_third_may_join<S>() {
+        let mut world = World::<S>::new([closed(1), outside(closed(2)), closed(3)]);
+        for (n, other) in [(0, 1), (1, 0), (1, 2), (2, 0)] {
+            world.keep(n, other);
+        }
+        let all = |world: &World<S>| world.are_up(0, 1) && world.are_up(1, 2) && world.are_up(2, 0);
+        assert!(world.until(secs(5), all));
+        let tell = Message::plain("to all".into());
+        world.tell(0, Input::SendAll { message: tell });
+        assert!(world.until(secs(5), |world| world.came(1).len() + world.came(2).len() == 2));
+    }
+
+    fn a_session_goes_on_over_the_next_link<S>() {
+        for pair in pairs() {
+            let mut world = World::<S>::new(pair);
+            world.keep(0, 1);
+            assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+            let mut said = Vec::new();
+            for round in 0..10_u8 {
+                for message in 0..20_u8 {
+                    let says = vec![round.wrapping_mul(20) + message; fit::<S>(10_000, 100)];
+                    world.send(0, 1, &says);
+                    said.push(says);
+                }
+                for _ in 0..round {
+                    world.carry();
+                }
+                // In the middle of whatever is on its way.
+                world.cut_all(0);
+                assert!(world.until(secs(60), |world| world.are_up(0, 1)));
+                assert!(world.until(secs(60), |world| world.came(1).len() == said.len()));
+            }
+            assert_eq!(world.came(1), said);
+            assert!(world.streams() > 10);
+        }
+    }
+
+    fn a_record_is_no_larger_than_the_reader_takes<S>() {
+        let limits = Limits {
+            record: Takes::LEAST_RECORD,
+            message: 1000,
+            window: Window { bytes: 4000, messages: 8 },
+            ..limits::<S>()
+        };
+        let small = |settings: Settings<S>| Settings {
+            config: Config { limits, announce_every: None, ..Config::lan() },
+            ..settings
+        };
+        for pair in [[open(1), small(open(2))], [outside(open(1)), small(outside(open(2)))]] {
+            let mut world = World::<S>::new(pair);
+            world.keep(0, 1);
+            for _ in 0..3 {
+                world.send(0, 1, &says(1000));
+            }
+            assert!(world.until(secs(60), |world| world.came(1).len() == 3));
+            assert_eq!(world.stats(1).protocol_errors, 0);
+        }
+    }
+
+    fn a_clean_leave_is_told<S>() {
+        let mut world = World::<S>::new([open(1), outside(open(2))]);
         world.keep(0, 1);
         assert!(world.until(secs(5), |world| world.are_up(0, 1)));
-        let mut said = Vec::new();
-        for round in 0..10_u8 {
-            for message in 0..20_u8 {
-                let says = vec![round.wrapping_mul(20) + message; 10_000];
-                world.send(0, 1, &says);
-                said.push(says);
-            }
-            for _ in 0..round {
-                world.carry();
-            }
-            // In the middle of whatever is on its way.
-            world.cut_all(0);
-            assert!(world.until(secs(60), |world| world.are_up(0, 1)));
-        }
-        assert!(world.until(secs(60), |world| world.came(1).len() == said.len()));
-        assert_eq!(world.came(1), said);
-        assert!(world.streams() > 10);
+        world.tell(1, Input::Leave);
+        let leaver = world.id(1);
+        assert!(world.until(secs(1), |world| world.down(0, &leaver) == Some(Reason::Left)));
     }
-}
 
-#[test]
-fn a_record_is_no_larger_than_the_reader_takes() {
-    let limits = Limits {
-        record: Takes::LEAST_RECORD,
-        message: 2000,
-        window: Window { bytes: 4000, messages: 8 },
-        ..Limits::default()
-    };
-    let small = |settings: Settings| Settings {
-        config: Config { limits, announce_every: None, ..Config::lan() },
-        ..settings
-    };
-    for pair in [[open(1), small(open(2))], [outside(open(1)), small(outside(open(2)))]] {
-        let mut world = World::new(pair);
+    fn what_is_expelled_stays_away_until_it_is_wanted_again<S>() {
+        let mut world = World::<S>::new([open(1), open(2)]);
+        let expelled = world.id(1);
+        world.keep(1, 0);
+        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+        world.tell(0, Input::Expel { peer: expelled });
+        assert!(world.until(secs(1), |world| !world.is_up(1, 0)));
+        let dialed = world.members[1].dials;
+        world.pass(secs(240));
+        assert_eq!(world.members[1].dials, dialed, "it was told, and leaves this one alone for long");
+        world.pass(secs(300));
+        assert!(world.members[1].dials > dialed);
+        assert!(!world.is_up(1, 0), "it is turned away again");
         world.keep(0, 1);
-        for _ in 0..20 {
-            world.send(0, 1, &body(2000));
-        }
-        assert!(world.until(secs(60), |world| world.came(1).len() == 20));
-        assert_eq!(world.stats(1).protocol_errors, 0);
+        assert!(world.until(secs(10), |world| world.are_up(0, 1)));
     }
-}
-
-#[test]
-fn a_clean_leave_is_told() {
-    let mut world = World::new([open(1), outside(open(2))]);
-    world.keep(0, 1);
-    assert!(world.until(secs(5), |world| world.are_up(0, 1)));
-    world.tell(1, Input::Leave);
-    let leaver = world.id(1);
-    assert!(world.until(secs(1), |world| world.down(0, &leaver) == Some(Reason::Left)));
-}
-
-#[test]
-fn what_is_expelled_stays_away_until_it_is_wanted_again() {
-    let mut world = World::new([open(1), open(2)]);
-    let expelled = world.id(1);
-    world.keep(1, 0);
-    assert!(world.until(secs(5), |world| world.are_up(0, 1)));
-    world.tell(0, Input::Expel { peer: expelled });
-    assert!(world.until(secs(1), |world| !world.is_up(1, 0)));
-    let dialed = world.members[1].dials;
-    world.pass(secs(240));
-    assert_eq!(world.members[1].dials, dialed, "it was told, and leaves this one alone for long");
-    world.pass(secs(300));
-    assert!(world.members[1].dials > dialed);
-    assert!(!world.is_up(1, 0), "it is turned away again");
-    world.keep(0, 1);
-    assert!(world.until(secs(10), |world| world.are_up(0, 1)));
 }

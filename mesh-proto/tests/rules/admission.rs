@@ -399,6 +399,21 @@ on_both! {
         assert_eq!(dials(&node.live(secs(1))), [8]);
     }
 
+    fn r12_only_who_was_met_is_left_alone_for_long_and_only_for_what_lasts<S>() {
+        for (proven, why) in [(true, Refusal::WrongVersion), (false, Refusal::NotListed)] {
+            let mut node = Node::<S>::new();
+            let orders = node.tell(Event::Keep { peer: HIGHER, routes: routes(&[8]) });
+            let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+            let link = *link;
+            node.tell(Event::Connected { link });
+            if proven {
+                node.prove(link, HIGHER);
+            }
+            node.tell(Event::Failed { link, reason: Reason::Refused(why) });
+            assert_eq!(dials(&node.live(secs(1))), [8], "{why:?}");
+        }
+    }
+
     fn r16_who_is_turned_away_is_told_why<S>() {
         let mut node = Node::<S>::new();
         let link = node.incoming(9);
@@ -409,6 +424,13 @@ on_both! {
             [Order::Send(link, Frame::Refused(reason)), Order::Close(link, reason)]
         );
         assert!(node.mesh.peer(&HIGHER).is_none());
+    }
+
+    fn r16_who_is_not_proven_is_told_nothing<S>() {
+        let mut node = Node::<S>::new();
+        let link = node.incoming(9);
+        let reason = Reason::Refused(Refusal::WrongMesh);
+        assert_eq!(node.tell(Event::Failed { link, reason }), [Order::Close(link, reason)]);
     }
 
     fn x13_a_broken_channel_ends_the_link_as_protocol_error<S>() {

@@ -13,28 +13,28 @@ use crate::on_both;
 
 const BYTES: &[u8] = &[7; 2000];
 
-fn body(len: usize) -> Body<'static> {
+pub(crate) fn body(len: usize) -> Body<'static> {
     Body::from(&BYTES[..len])
 }
 
-fn plain(len: usize) -> Message<'static> {
+pub(crate) fn plain(len: usize) -> Message<'static> {
     Message::plain(body(len))
 }
 
-fn piece(number: u64, offset: u32, len: usize, total: u32) -> Frame<'static> {
+pub(crate) fn piece(number: u64, offset: u32, len: usize, total: u32) -> Frame<'static> {
     piece_of_kind(0, number, offset, len, total)
 }
 
-fn piece_of_kind(kind: u8, number: u64, offset: u32, len: usize, total: u32) -> Frame<'static> {
+pub(crate) fn piece_of_kind(kind: u8, number: u64, offset: u32, len: usize, total: u32) -> Frame<'static> {
     Frame::Data(Piece { lane: Lane::Ordinary, kind, number, offset, total, body: body(len) })
 }
 
-fn urgent(number: u64, len: usize) -> Frame<'static> {
+pub(crate) fn urgent(number: u64, len: usize) -> Frame<'static> {
     Frame::Data(Piece { lane: Lane::Urgent, kind: 0, number, offset: 0, total: len as u32, body: body(len) })
 }
 
 /// What is sent on a link, less anything but data and marks.
-fn sent(orders: &[Order]) -> Vec<(LinkId, Frame<'static>)> {
+pub(crate) fn sent(orders: &[Order]) -> Vec<(LinkId, Frame<'static>)> {
     let data = |order: &Order| {
         let Order::Send(link, frame @ (Frame::Data(_) | Frame::Marks(_))) = order else { return None };
         Some((*link, frame.clone()))
@@ -42,46 +42,46 @@ fn sent(orders: &[Order]) -> Vec<(LinkId, Frame<'static>)> {
     orders.iter().filter_map(data).collect()
 }
 
-fn at(number: u64, offset: u32) -> Place {
+pub(crate) fn at(number: u64, offset: u32) -> Place {
     Place { number, offset }
 }
 
 /// The peer's marks for the ordinary lane.
-fn marks(received: Place, taken: u64) -> Marks {
+pub(crate) fn marks(received: Place, taken: u64) -> Marks {
     let lanes = PerLane { ordinary: LaneMarks { received, taken }, ..PerLane::default() };
     Marks { lanes, open: TAKES.window }
 }
 
 /// The node's own.
-fn own(received: Place, taken: u64) -> Frame<'static> {
+pub(crate) fn own(received: Place, taken: u64) -> Frame<'static> {
     Frame::Marks(Marks { open: config().limits.window, ..marks(received, taken) })
 }
 
 impl<S: Storage> Node<S> {
-    fn send(&mut self, peer: NodeId, messages: &[Message<'_>]) -> Vec<Order> {
+    pub(crate) fn send(&mut self, peer: NodeId, messages: &[Message<'_>]) -> Vec<Order> {
         self.tell(Event::Send { peer, messages: messages.into() })
     }
 
-    fn queued(&self) -> (u32, Option<Unable>) {
+    pub(crate) fn queued(&self) -> (u32, Option<Unable>) {
         match self.answer {
             Answer::Sent { queued, stopped } => (queued, stopped),
             Answer::Done | Answer::Link(_) | Answer::Unable(_) => panic!("{:?}", self.answer),
         }
     }
 
-    fn room(&mut self, link: LinkId, bytes: u32) -> Vec<Order> {
+    pub(crate) fn room(&mut self, link: LinkId, bytes: u32) -> Vec<Order> {
         self.tell(Event::Room { link, bytes })
     }
 
     /// A session with a link that has room.
-    fn up(&mut self, peer: NodeId) -> LinkId {
+    pub(crate) fn up(&mut self, peer: NodeId) -> LinkId {
         let (link, _) = self.accepted(peer, run(1, 1));
         assert_eq!(self.room(link, 10_000), []);
         link
     }
 
     /// A link on which the peer says that it knows the session, and has these marks.
-    fn again(&mut self, peer: NodeId, marks: Marks) -> (LinkId, Vec<Order>) {
+    pub(crate) fn again(&mut self, peer: NodeId, marks: Marks) -> (LinkId, Vec<Order>) {
         let meant = Some((run(3, 33), 1));
         let (link, _, mut orders) = self.accept(peer, Hello { meant, marks, ..hello(run(1, 1)) });
         orders.extend(self.room(link, 10_000));
@@ -109,6 +109,18 @@ on_both! {
         assert_eq!(orders, [Order::Deliver(HIGHER, Lane::Ordinary, 0, BYTES[..5].to_vec()), told.clone()]);
         assert_eq!(node.frame(link, piece(0, 0, 5, 5)), [told], "old: ignored, and answered with the marks");
         assert_eq!(node.mesh.stats().duplicates, 1);
+    }
+
+    fn r13_a_piece_that_came_before_is_old_while_its_message_is_not_whole<S>() {
+        let mut node = Node::<S>::new();
+        let link = node.up(HIGHER);
+        let told = [Order::Send(link, own(at(0, 100), 0))];
+        assert_eq!(node.frame(link, piece(0, 0, 100, 250)), told);
+        assert_eq!(node.mesh.stats().duplicates, 0);
+        for (offset, len) in [(0, 100), (20, 30)] {
+            assert_eq!(node.frame(link, piece(0, offset, len, 250)), told, "answered with the marks");
+        }
+        assert_eq!(node.mesh.stats().duplicates, 2);
     }
 
     fn r13_all_frames_of_an_event_are_answered_once<S>() {
@@ -237,6 +249,14 @@ on_both! {
         assert_eq!(node.room(link, 1000), [Order::Send(link, piece(0, 60, 40, 100))]);
     }
 
+    fn r13_a_message_without_bytes_needs_hardly_any_room_but_some<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(HIGHER, run(1, 1));
+        assert_eq!(node.send(HIGHER, &[plain(0), plain(1)]), []);
+        assert_eq!(node.room(link, 32), [Order::Send(link, piece(0, 0, 0, 0))]);
+        assert_eq!(node.room(link, 33), [Order::Send(link, piece(1, 0, 1, 1))]);
+    }
+
     fn r13_no_more_lies_untaken_than_the_peers_window<S>() {
         let mut node = Node::<S>::new();
         let link = node.up(HIGHER);
@@ -290,6 +310,20 @@ on_both! {
         assert!(roomy(2), "it does beside 400");
     }
 
+    fn r13_room_is_told_when_half_of_what_a_lane_may_use_is_free<S>() {
+        let limits = mesh_proto::Limits { message: 500, ..config().limits };
+        let mut node = Node::<S>::with(Config { limits, ..config() });
+        let link = node.up(HIGHER);
+        // A largest message needs all 500 bytes that are not kept for what is urgent.
+        node.send(HIGHER, &[plain(130), plain(120), plain(200), plain(51)]);
+        assert_eq!(node.queued(), (3, Some(Unable::NoRoom)));
+        let mut roomy = |taken| {
+            node.frame(link, Frame::Marks(marks(at(taken, 0), taken))).contains(&Order::Roomy(HIGHER))
+        };
+        assert!(!roomy(1), "320 bytes are left");
+        assert!(roomy(2), "200 are");
+    }
+
     fn r13_what_the_peer_can_never_take_is_reported_and_skipped<S>() {
         let mut node = Node::<S>::new();
         let link = node.up(HIGHER);
@@ -298,6 +332,13 @@ on_both! {
         let later = node.tell(Event::Tick);
         let settled = Order::Settled(HIGHER, 1, Outcome::TooLarge { limit: 200 });
         assert!(orders.contains(&settled) || later.contains(&settled), "{orders:?} {later:?}");
+    }
+
+    fn r13_what_the_peer_can_never_take_is_counted_where_nobody_asked<S>() {
+        let mut node = Node::<S>::new();
+        node.up(HIGHER);
+        node.send(HIGHER, &[plain(201), plain(202), plain(203).with_receipt(1)]);
+        assert_eq!(node.mesh.stats().undelivered, 2);
     }
 
     fn r13_sending_before_the_first_link_makes_one_and_waits<S>() {
@@ -326,6 +367,7 @@ on_both! {
         let mut node = Node::<S>::new();
         let first = node.up(HIGHER);
         node.send(HIGHER, &[plain(100), plain(50)]);
+        assert_eq!(node.mesh.stats().resent, 0);
         node.tell(Event::Closed { link: first, error: mesh_proto::SystemError::Reset });
         let (second, orders) = node.again(HIGHER, marks(at(0, 40), 0));
         assert_eq!(sent(&orders), [(second, piece(0, 40, 60, 100)), (second, piece(1, 0, 50, 50))]);
@@ -346,7 +388,13 @@ on_both! {
     }
 
     fn r13_marks_that_cannot_be_are_a_protocol_error<S>() {
-        for wrong in [marks(at(2, 0), 0), marks(at(0, 101), 0), marks(at(0, 0), 1), marks(at(1, 1), 0)] {
+        for wrong in [
+            marks(at(2, 0), 0),
+            marks(at(0, 100), 0),
+            marks(at(0, 101), 0),
+            marks(at(0, 0), 1),
+            marks(at(1, 1), 0),
+        ] {
             let mut node = Node::<S>::new();
             let link = node.up(HIGHER);
             node.send(HIGHER, &[plain(100)]);
@@ -390,6 +438,15 @@ on_both! {
         node.pass(secs(4000));
         assert_eq!(node.tell(Event::Collect { peer: HIGHER }), [Order::Settled(HIGHER, 2, ended)]);
         assert_eq!(node.tell(Event::Collect { peer: HIGHER }), [], "once");
+    }
+
+    fn r13_who_asked_for_a_report_hears_nothing_of_what_was_taken<S>() {
+        let mut node = Node::<S>::new();
+        let link = node.up(HIGHER);
+        node.send(HIGHER, &[Message { wants: Wants::Report, ..plain(3) }]);
+        assert_eq!(node.frame(link, Frame::Marks(marks(at(1, 0), 1))), []);
+        assert_eq!(node.tell(Event::Collect { peer: HIGHER }), []);
+        assert_eq!(node.mesh.stats().undelivered, 0);
     }
 
     fn r13_a_restart_reports_or_sends_again<S>() {
@@ -470,6 +527,15 @@ on_both! {
         assert!(orders.contains(&Order::Settled(HIGHER, 5, Outcome::NoRoom)), "{orders:?} {high}");
     }
 
+    fn r13_a_message_to_all_is_as_large_as_this_node_sends_at_most<S>() {
+        let mut node = Node::<S>::new();
+        node.up(HIGHER);
+        node.tell(Event::SendAll { message: plain(301) });
+        assert_eq!(node.answer, Answer::Unable(Unable::TooLarge { limit: 300 }));
+        node.tell(Event::SendAll { message: plain(300) });
+        assert_eq!(node.queued(), (1, None));
+    }
+
     fn r17_reports_of_what_found_no_room_are_bounded<S>() {
         let mut node = Node::<S>::new();
         node.up(HIGHER);
@@ -479,8 +545,30 @@ on_both! {
             node.tell(Event::SendAll { message: message.clone() });
         }
         let reports = node.tell(Event::Collect { peer: HIGHER });
-        assert_eq!(reports, vec![Order::Settled(HIGHER, 0, Outcome::NoRoom); 10], "the window counts ten messages");
-        assert_eq!(node.mesh.stats().undelivered, 20, "the others are counted");
+        let told = vec![Order::Settled(HIGHER, 0, Outcome::NoRoom); 7];
+        assert_eq!(reports, told, "the window counts ten messages, and three are kept");
+        assert_eq!(node.mesh.stats().undelivered, 23, "the others are counted");
+    }
+
+    fn r17_there_is_room_to_report_all_that_is_kept<S>() {
+        let mut node = Node::<S>::new();
+        let link = node.up(HIGHER);
+        let report = Message { wants: Wants::Report, ..plain(1) };
+        node.send(HIGHER, &[(); 9].map(|()| report.clone()));
+        for _ in 0..10 {
+            node.tell(Event::SendAll { message: report.clone() });
+        }
+        let receipt = plain(1).with_receipt(5);
+        assert_eq!(
+            node.tell(Event::SendAll { message: receipt }),
+            [Order::Settled(HIGHER, 5, Outcome::NoRoom)],
+            "a receipt goes out at once, and takes no room"
+        );
+        node.frame(link, Frame::Close(Reason::Left));
+        let ended = Order::Settled(HIGHER, 0, Outcome::Ended(Reason::Left));
+        let reports = node.tell(Event::Collect { peer: HIGHER });
+        assert_eq!(reports.iter().filter(|report| **report == ended).count(), 9);
+        assert_eq!(node.mesh.stats().undelivered, 9, "of ten to all, one report found room beside them");
     }
 
     fn r17_a_peer_with_messages_holds_its_place<S>() {
@@ -498,6 +586,30 @@ on_both! {
         assert!(node.carrier(stranger).is_some(), "{orders:?}");
     }
 
+    fn r17_what_is_not_acknowledged_and_what_is_not_collected_hold_a_place<S>() {
+        for ended in [false, true] {
+            let mut node = Node::<S>::new();
+            let links = [LOWEST, LOWER, HIGHEST, HIGHER].map(|peer| {
+                let link = node.up(peer);
+                node.send(peer, &[Message { wants: Wants::Report, ..plain(1) }]);
+                if ended {
+                    node.frame(link, Frame::Close(Reason::Left));
+                }
+                link
+            });
+            let stranger = NodeId::new([6; 32]);
+            let (link, _, orders) = node.accept(stranger, Hello { keep: true, ..hello(run(1, 1)) });
+            assert_eq!(closes(&orders), [(link, Reason::Refused(Refusal::Full))]);
+            if ended {
+                node.tell(Event::Collect { peer: HIGHER });
+            } else {
+                node.frame(links[3], Frame::Marks(marks(at(1, 0), 1)));
+            }
+            node.accept(stranger, Hello { keep: true, ..hello(run(1, 1)) });
+            assert!(node.carrier(stranger).is_some());
+        }
+    }
+
     fn r12_a_mark_that_moves_makes_a_link_one_that_was_of_use<S>() {
         let mut node = Node::<S>::new();
         let link = node.up(HIGHER);
@@ -506,6 +618,21 @@ on_both! {
         node.frame(link, Frame::Marks(marks(at(1, 0), 1)));
         let orders = node.tell(Event::Closed { link, error: mesh_proto::SystemError::Reset });
         assert_eq!(dials(&orders), [8], "at once");
+    }
+
+    fn r12_a_link_is_of_use_once_a_piece_was_received<S>() {
+        // How far the marks go that the peer tells, and whether it is dialed at once when the link is lost.
+        for (received, at_once) in [(None, false), (Some(at(0, 0)), false), (Some(at(0, 40)), true)] {
+            let mut node = Node::<S>::new();
+            let link = node.up(HIGHER);
+            node.tell(Event::Keep { peer: HIGHER, routes: routes(&[8]) });
+            node.send(HIGHER, &[plain(100)]);
+            if let Some(received) = received {
+                node.frame(link, Frame::Marks(marks(received, 0)));
+            }
+            let orders = node.tell(Event::Closed { link, error: mesh_proto::SystemError::Reset });
+            assert_eq!(!dials(&orders).is_empty(), at_once, "{received:?}");
+        }
     }
 
     fn r13_a_window_that_cannot_hold_two_largest_messages_is_refused<S>() {
@@ -519,4 +646,23 @@ on_both! {
             assert_eq!(closes(&orders), [(link, Reason::ProtocolError)], "{takes:?}");
         }
     }
+}
+
+#[test]
+fn r14_no_piece_is_longer_than_16_kib() {
+    const PIECE: u32 = 16 * 1024;
+    let takes = Takes { message: 40_000, record: 65_519, window: Window { bytes: 100_000, messages: 5 } };
+    let Takes { message, record, window } = takes;
+    let limits = mesh_proto::Limits { message, record, window, ..config().limits };
+    let mut node = Node::<mesh_proto::Heap>::with(Config { limits, ..config() });
+    let greeting = Hello { takes, marks: Marks { open: window, ..Marks::default() }, ..hello(run(1, 1)) };
+    let (link, _, _) = node.accept(HIGHER, greeting);
+    node.room(link, 100_000);
+    let pieces = node.send(HIGHER, &[Message::plain(vec![7; 40_000].into())]);
+    let places = sent(&pieces).into_iter().filter_map(|(_, frame)| {
+        let Frame::Data(piece) = frame else { return None };
+        Some((piece.offset, piece.body.len()))
+    });
+    let rest = 40_000 - 2 * PIECE as usize;
+    assert_eq!(places.collect::<Vec<_>>(), [(0, PIECE as usize), (PIECE, PIECE as usize), (2 * PIECE, rest)]);
 }

@@ -57,6 +57,14 @@ on_both! {
         assert_eq!(node.carrier(LOWER), Some(link));
     }
 
+    fn r11_who_insists_is_not_kept_from_a_relayed_way_by_a_relayed_link<S>() {
+        let mut node = Node::<S>::new();
+        node.accept(LOWER, Hello { class: PathClass::Relayed, ..hello(run(1, 1)) });
+        let relayed: Routes = [Route::relayed(address(2))].into_iter().collect();
+        assert_eq!(dials(&node.tell(Event::Keep { peer: LOWER, routes: relayed.clone() })), []);
+        assert_eq!(dials(&node.tell(Event::Seek { peer: LOWER, routes: relayed })), [2]);
+    }
+
     fn r12_candidates_are_tried_two_at_a_time_and_apart<S>() {
         let mut node = Node::<S>::new();
         let orders = node.tell(Event::Keep { peer: LOWER, routes: routes(&[1, 2, 3, 4]) });
@@ -66,6 +74,8 @@ on_both! {
         assert_eq!(dials(&node.pass(millis(249))), []);
         assert_eq!(dials(&node.pass(millis(1))), [2]);
         assert_eq!(dials(&node.pass(secs(3))), [], "two at a time");
+        let again = Event::Keep { peer: LOWER, routes: Routes::new() };
+        assert_eq!(dials(&node.tell(again)), [], "whatever the peer is looked at for meanwhile");
         assert_eq!(dials(&node.tell(refused(first))), [3], "one that failed makes room at once");
     }
 
@@ -307,6 +317,15 @@ on_both! {
         }
         assert_eq!(dials(&node.pass(millis(999))), []);
         assert_eq!(dials(&node.pass(millis(126))), [3, 4]);
+    }
+
+    fn r18_a_budget_that_nobody_waits_for_wakes_nobody<S>() {
+        let limits = Limits { dials_per_second: 2, ..config().limits };
+        let mut node = Node::<S>::with(Config { limits, ..config() });
+        let first = first_dial(&node.tell(Event::Seek { peer: LOWER, routes: routes(&[1, 2]) }));
+        let second = first_dial(&node.tell(refused(first)));
+        assert_eq!(node.tell(refused(second)), []);
+        assert_eq!(node.waits(), None);
     }
 
     fn r12_an_address_that_fails_loses_trust_and_what_is_heard_comes_first<S>() {

@@ -324,6 +324,15 @@ on_both! {
         assert_eq!(node.standing(LOWER), Standing::Away { reason: Reason::Idle });
     }
 
+    fn r17_an_idle_close_that_crosses_a_message_ends_no_session<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        assert_eq!(node.send(LOWER, &[crate::delivery::plain(1)]), [], "the link has no room");
+        let orders = node.frame(link, Frame::Close(Reason::Idle));
+        assert_eq!(orders, [Order::Send(link, Frame::Close(Reason::Superseded)), Order::Close(link, Reason::Idle)]);
+        assert_eq!(node.standing(LOWER), Standing::Away { reason: Reason::Idle });
+    }
+
     fn r17_an_idle_close_of_one_of_two_links_or_beside_a_dial_ends_no_session<S>() {
         let mut node = Node::<S>::new();
         let (first, _) = node.accepted(LOWER, run(1, 1));
@@ -362,6 +371,29 @@ on_both! {
         node.accepted(HIGHER, run(1, 1));
         node.tell(Event::Keep { peer: HIGHER, routes: Routes::new() });
         assert!(closes(&node.live(secs(600))).is_empty());
+    }
+
+    fn r17_a_session_with_messages_is_not_idle<S>() {
+        let mut node = Node::<S>::with(Config { idle_after: Some(secs(60)), ..config() });
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        node.send(LOWER, &[crate::delivery::plain(1)]);
+        assert_eq!(closes(&node.live(secs(600))), []);
+        assert_eq!(node.carrier(LOWER), Some(link));
+    }
+
+    fn r17_messages_wait_for_a_session_for_a_long_pause_or_as_long_as_the_peer_is_kept<S>() {
+        for kept in [false, true] {
+            let mut node = Node::<S>::new();
+            node.tell(if kept {
+                Event::Keep { peer: LOWER, routes: Routes::new() }
+            } else {
+                Event::Seek { peer: LOWER, routes: Routes::new() }
+            });
+            node.send(LOWER, &[crate::delivery::plain(1).with_receipt(7)]);
+            assert_eq!(node.pass(millis(299_999)), []);
+            let settled = node.pass(millis(1)).iter().any(|order| matches!(order, Order::Settled(LOWER, 7, _)));
+            assert_eq!(settled, !kept);
+        }
     }
 
     fn an_event_for_a_link_that_is_gone_changes_nothing<S>() {

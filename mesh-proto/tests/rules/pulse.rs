@@ -115,7 +115,7 @@ on_both! {
     fn r18_pings_that_fall_due_close_together_go_together<S>() {
         let mut node = Node::<S>::new();
         let (first, _) = node.accepted(LOWER, run(1, 1));
-        node.pass(millis(300));
+        node.pass(Duration::from_micros(312_500));
         let (second, _) = node.accepted(HIGHER, run(1, 1));
         node.pass(millis(400));
         let (third, _) = node.accepted(HIGHEST, run(1, 1));

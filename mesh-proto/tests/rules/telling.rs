@@ -1,5 +1,6 @@
 //! News and explanations.
 
+use crate::delivery::{at, marks, plain};
 use crate::node::*;
 use crate::on_both;
 use alloc::format;
@@ -7,17 +8,50 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 use mesh_proto::{
-    Answer, Cursor, Event, Frame, Hello, PathClass, Reason, Refusal, Role, Route, Routes, Side, Standing,
-    SystemError, Unable,
+    Answer, Cursor, Event, Frame, Hello, Message, Outcome, PathClass, Reason, Refusal, Role, Route, Routes,
+    Side, Standing, SystemError, Unable, Wants, Window,
 };
 
 on_both! {
+    fn tells_what_is_not_acknowledged_and_how_much_room_there_is<S>() {
+        let mut node = Node::<S>::new();
+        assert_eq!((node.mesh.unacknowledged(&HIGHER), node.mesh.room_to(&HIGHER)), (None, None));
+        let link = node.up(HIGHER);
+        let told = |node: &Node<S>| [node.mesh.unacknowledged(&HIGHER), node.mesh.room_to(&HIGHER)];
+        let windows = |kept, free| {
+            [kept, free].map(|(bytes, messages)| Some(Window { bytes, messages }))
+        };
+        // One largest message of 300 bytes is kept for what is urgent.
+        assert_eq!(told(&node), windows((0, 0), (700, 9)));
+        node.send(HIGHER, &[plain(200), Message { wants: Wants::Report, ..plain(1) }]);
+        assert_eq!(told(&node), windows((201, 2), (499, 7)));
+        node.frame(link, Frame::Marks(marks(at(2, 0), 1)));
+        assert_eq!(told(&node), windows((1, 1), (699, 8)));
+        node.frame(link, Frame::Close(Reason::Left));
+        assert_eq!(told(&node), windows((0, 0), (700, 8)), "a report that waits takes the room of a message");
+        node.tell(Event::Collect { peer: HIGHER });
+        assert_eq!(told(&node), windows((0, 0), (700, 9)));
+    }
+
+    fn tells_whose_a_link_is<S>() {
+        let mut node = Node::<S>::new();
+        let orders = node.tell(Event::Keep { peer: HIGHER, routes: routes(&[8]) });
+        let [Order::Dial(dial, ..)] = orders.as_slice() else { panic!("{orders:?}") };
+        let stranger = node.incoming(9);
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        let whose = [*dial, stranger, link].map(|link| node.mesh.whose(link));
+        assert_eq!(whose, [Some(HIGHER), None, Some(LOWER)]);
+        node.tell(Event::Closed { link, error: SystemError::Reset });
+        assert_eq!(node.mesh.whose(link), None, "it is gone");
+    }
+
     fn news_tells_what_holds_to_whoever_comes_late<S>() {
         let mut node = Node::<S>::new();
         let (first, _) = node.accepted(HIGHER, run(1, 1));
         let (second, _) = node.accepted(LOWER, run(1, 1));
         let up = |link| Standing::Up { link, incarnation: run(1, 1) };
         let mut cursor = Cursor::default();
+        assert!(node.mesh.has_news(&cursor));
         let (told, missed) = node.news(&mut cursor);
         assert_eq!(told, [(HIGHER, up(first)), (LOWER, up(second))], "in the order of the changes");
         assert_eq!(missed, 2, "that they were made known before they were up");
@@ -75,7 +109,7 @@ on_both! {
         node.tell(Event::Tick);
         assert_eq!(
             node.mesh.explain(&HIGHER).expect("known").to_string(),
-            "08080808 is up: link #2 carries the session; of links that are alike it is the one that the lower id dialed. \
+            "pqyqszqg is up: link #2 carries the session; of links that are alike it is the one that the lower id dialed. \
              This node decides which link stays.\n\
              Link #2 (dialed, 10.0.0.8:7000) carries the session, last heard 500ms ago.\n\
              Link #1 (accepted) ended 3s ago: a better link took over.\n\
@@ -90,19 +124,19 @@ on_both! {
         let text = |node: &Node<S>| node.mesh.explain(&LOWER).expect("known").to_string();
         assert_eq!(
             text(&node),
-            "01010101 is down: no link was tried yet. The other node decides which link stays.\n\
+            "qyqszqgp is down: no link was tried yet. The other node decides which link stays.\n\
              It cannot be dialed: nobody has said where it is."
         );
         let orders = node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) });
         let [Order::Dial(link, ..)] = orders.as_slice() else { panic!("{orders:?}") };
         assert!(text(&node).ends_with("Link #1 (dialed, 10.0.0.1:7000) is not open yet.\nA dial is under way."));
         node.tell(Event::Closed { link: *link, error: SystemError::Refused });
-        assert!(text(&node).starts_with("01010101 is down: the system said: nobody listens there."), "{}", text(&node));
+        assert!(text(&node).starts_with("qyqszqgp is down: the system said: nobody listens there."), "{}", text(&node));
         assert!(text(&node).ends_with("The next dial is due in 250ms, after 1 that failed."), "{}", text(&node));
         let (link, _) = node.accepted(LOWER, run(1, 1));
         node.tell(Event::Closed { link, error: SystemError::Ended });
         assert!(
-            text(&node).starts_with("01010101 is away: the system said: the other end finished the stream. The session waits"),
+            text(&node).starts_with("qyqszqgp is away: the system said: the other end finished the stream. The session waits"),
             "{}",
             text(&node)
         );
@@ -213,6 +247,8 @@ fn what_cannot_be_done_is_said() {
         (Unable::Unknown, "no such peer is known"),
         (Unable::OwnSelf, "that is this node itself"),
         (Unable::Leaving, "the node is leaving"),
+        (Unable::NoRoom, "the window of this peer is full: wait until there is room"),
+        (Unable::TooLarge { limit: 7 }, "the message is larger than 7 bytes: split it or raise the limit"),
     ] {
         assert_eq!(unable.to_string(), words);
         assert_eq!(Answer::Unable(unable).link(), Err(unable));
@@ -221,9 +257,21 @@ fn what_cannot_be_done_is_said() {
 }
 
 #[test]
+fn what_became_of_a_message_is_said() {
+    for (outcome, words) in [
+        (Outcome::Taken, "taken"),
+        (Outcome::Ended(Reason::Left), "not taken before the session ended: the other node left"),
+        (Outcome::TooLarge { limit: 7 }, "not sent: the peer takes 7 bytes at most"),
+        (Outcome::NoRoom, "not sent: the window of this peer was full"),
+    ] {
+        assert_eq!(outcome.to_string(), words);
+    }
+}
+
+#[test]
 fn names_have_a_short_and_a_long_form() {
-    assert_eq!(format!("{ME:?}"), "05050505");
-    assert_eq!(ME.to_string(), "05".repeat(32));
+    assert_eq!(format!("{ME:?}"), "q5zs2pg9");
+    assert_eq!(ME.to_string(), "meshnode1q5zs2pg9q5zs2pg9q5zs2pg9q5zs2pg9q5zs2pg9q5zs2pg9q5zszgwyaf");
     assert_eq!(ME.as_bytes(), &[5; 32]);
     let mut node = Node::<mesh_proto::Heap>::new();
     let link = node.incoming(1);

@@ -55,6 +55,17 @@ fn decoded(bytes: &[u8]) -> Vec<Result<Frame<'_>, Malformed>> {
 }
 
 #[test]
+fn what_is_wrong_with_a_frame_is_said() {
+    for (malformed, words) in [
+        (Malformed::Length, "a frame's length is wrong"),
+        (Malformed::Kind(0x7f), "frame kind 0x7f must be understood and is not"),
+        (Malformed::Body(3), "the body of a frame of kind 0x03 is malformed"),
+    ] {
+        assert_eq!(malformed.to_string(), words);
+    }
+}
+
+#[test]
 fn every_kind_has_its_bytes() {
     for (frame, expected) in golden() {
         assert_eq!(hex(&encoded(&frame)), hex(&bytes(expected)), "{frame:?}");

@@ -19,6 +19,21 @@ fn told(declined: &Declined, dialer: &Node) -> Failed {
 }
 
 #[test]
+fn why_two_do_not_come_together_is_said() {
+    for (failed, words) in [
+        (Failed::Mismatch(Mismatch::Network), "the other end belongs to another network"),
+        (Failed::Mismatch(Mismatch::Guard), "one end wants a secret or no protection, the other does not"),
+        (Failed::Mismatch(Mismatch::Version), "no version in common"),
+        (Failed::Mismatch(Mismatch::Secret), "noise to the other end: is the mesh secret the same?"),
+        (Failed::Unreadable, "not what belongs here, or altered on the way"),
+        (Failed::BadKey, "a key that is none"),
+        (Failed::TalkedDown, "not the best version that both speak"),
+    ] {
+        assert_eq!(failed.to_string(), words);
+    }
+}
+
+#[test]
 fn both_ends_know_each_other_and_the_link() {
     for kind in KINDS {
         let nodes = pair(kind);
