@@ -160,7 +160,8 @@ impl<D: Driver> Builder<D> {
         Self { lets_in: LetsIn::Listed(ids.into_iter().collect()), ..self }
     }
 
-    /// Asks about everybody who has proven a name. The answer may come later, from wherever it likes.
+    /// Asks about everybody who has proven a name. The answer may come later, from wherever it likes. A panic is a refusal:
+    /// [`Happening::AdmitPanicked`](crate::hub::Happening::AdmitPanicked) tells of it, and nothing else ends for it.
     #[must_use]
     pub fn admit(self, admits: impl Fn(Question) + Send + Sync + 'static) -> Self {
         Self { lets_in: LetsIn::Asked, admits: Some(Box::new(admits)), ..self }

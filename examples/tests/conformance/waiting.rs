@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::future::Future;
 use core::pin::pin;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::thread::{self, Thread};
@@ -42,6 +43,32 @@ pub(crate) fn within<F: Future>(what: &str, future: F) -> F::Output {
         let left = deadline.saturating_duration_since(Instant::now());
         assert!(!left.is_zero(), "not within {PATIENCE:?}: {what}");
         thread::park_timeout(left);
+    }
+}
+
+/// How late this machine wakes a thread, at worst, since this was begun: what is timed by the clock may take so much longer at
+/// each of its steps.
+pub(crate) struct Lateness(Arc<AtomicU64>);
+
+impl Lateness {
+    pub(crate) fn watch() -> Self {
+        let worst = Arc::<AtomicU64>::default();
+        let known = Arc::downgrade(&worst);
+        thread::spawn(move || {
+            loop {
+                let began = Instant::now();
+                thread::sleep(LOOKS);
+                let late = began.elapsed().saturating_sub(LOOKS);
+                let Some(worst) = known.upgrade() else { return };
+                worst.fetch_max(u64::try_from(late.as_millis()).unwrap_or(u64::MAX), Ordering::AcqRel);
+            }
+        });
+        Self(worst)
+    }
+
+    /// What that comes to for something of so many steps.
+    pub(crate) fn over(&self, steps: u32) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Acquire)) * steps
     }
 }
 
