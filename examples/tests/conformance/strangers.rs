@@ -185,7 +185,8 @@ fn x10_two_hundred_that_say_nothing(pair: Pair) {
         for stream in &streams {
             closed(stream, began);
         }
-        let most = SHORT + 2 * SLACK + late.over(STEPS);
+        // Many of them wait for one another: to be accepted, and for a thread.
+        let most = SHORT + 2 * SLACK + late.over(10 * STEPS);
         assert!(began.elapsed() < most, "{:?}", began.elapsed());
     });
 }
