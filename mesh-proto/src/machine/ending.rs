@@ -239,6 +239,15 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
     }
 
+    /// A session was without a link for long, or nobody came for long to begin one.
+    pub(crate) fn waited_in_vain(&mut self, place: Slot) {
+        match self.peers.get(place) {
+            Some(peer) if peer.session => self.end_session(place, peer.ended),
+            // Whatever ended the session before: what waited for the next waits no more.
+            Some(_) | None => self.close_mail(place, Reason::Silent, Birth::Drawn),
+        }
+    }
+
     /// Closes a session that nobody needs; it ends when the other end agrees.
     pub(crate) fn close_as_idle(&mut self, slot: Slot) {
         for link in self.collect(slot, Link::is_usable) {

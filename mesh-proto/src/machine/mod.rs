@@ -431,8 +431,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     fn fire_peer(&mut self, slot: Slot) {
         let now = self.clock;
         if self.outlook().session_ends_at(slot).is_some_and(|at| at <= now) {
-            let reason = self.peers.get(slot).and_then(|peer| peer.ended);
-            self.end_session(slot, reason);
+            self.waited_in_vain(slot);
         }
         if self.outlook().idle_at(slot).is_some_and(|at| at <= now) {
             self.close_as_idle(slot);

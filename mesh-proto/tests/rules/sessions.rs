@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use mesh_proto::storage::Storage;
 use mesh_proto::{
     Config, Event, Fixed, Frame, Hello, Instant, Lane, LaneMarks, LinkId, Marks, Message, Now, OnRestart,
-    Outcome, PerLane, Reason, SystemError, Taken, Takes, Welcome, Window,
+    Outcome, PerLane, Reason, Standing, SystemError, Taken, Takes, Welcome, Window,
 };
 
 use crate::delivery::*;
@@ -62,6 +62,24 @@ on_both! {
         let (second, _, mut orders) = node.accept(LOWER, Hello { birth: 2, ..hello(run(1, 1)) });
         orders.extend(node.room(second, 1000));
         assert_eq!(sent(&orders), [(second, piece(0, 0, 4, 4))]);
+    }
+
+    fn r13_what_waits_for_a_session_that_never_comes_is_reported<S>() {
+        let ended = [(2, Outcome::Ended(Reason::Silent))];
+        let mut node = Node::<S>::with(Config { idle_after: Some(secs(60)), ..config() });
+        let (link, _) = node.accepted(LOWER, run(1, 1));
+        node.live(secs(60));
+        assert_eq!(node.send(LOWER, &[plain(4).with_receipt(2)]), []);
+        node.frame(link, Frame::Close(Reason::Idle));
+        assert_eq!(settled(&node.pass(config().pause_first)), ended);
+        assert_eq!(node.view(LOWER).standing, Standing::Down { reason: Some(Reason::Idle) });
+
+        let mut node = Node::<S>::new();
+        let again = Message { on_restart: OnRestart::SendAgain, ..plain(4).with_receipt(2) };
+        let link = node.half_sent(again);
+        node.frame(link, Frame::Close(Reason::Restarted));
+        let both = [(1, Outcome::Ended(Reason::Restarted)), (2, Outcome::Ended(Reason::Silent))];
+        assert_eq!(settled(&node.pass(config().pause_first)), both);
     }
 
     fn r13_a_peer_that_leaves_gets_nothing_of_that_session<S>() {
