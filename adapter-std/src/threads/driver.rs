@@ -131,7 +131,10 @@ fn write_at_once(outgoing: &mut Outgoing, stream: &Arc<TcpStream>) {
     use rustix::net::{SendFlags, send};
 
     let stream = Arc::clone(stream);
-    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    let flags = SendFlags::DONTWAIT;
+    // Elsewhere the standard library has told the socket itself that no signal is wanted.
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = flags | SendFlags::NOSIGNAL;
     outgoing.writes_at_once(move |bytes| Ok(send(&*stream, bytes, flags)?));
 }
 
