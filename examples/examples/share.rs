@@ -58,17 +58,15 @@ fn give(mesh: &Mesh, file: &Path) {
     thread::scope(|threads| {
         threads.spawn(move || {
             let mut runs = HashMap::new();
-            for change in mesh.watch() {
-                let peer = change.peer.id;
-                let Standing::Up { incarnation, .. } = change.peer.standing else { continue };
-                if runs.insert(peer, incarnation) != Some(incarnation) {
-                    threads.spawn(move || send(mesh, peer, file).map_err(|error| eprintln!("{error}")));
+            for peer in mesh.watch().map(|change| change.peer) {
+                let Standing::Up { incarnation, .. } = peer.standing else { continue };
+                if runs.insert(peer.id, incarnation) != Some(incarnation) {
+                    threads.spawn(move || send(mesh, peer.id, file).map_err(|error| eprintln!("{error}")));
                 }
             }
         });
-        if let Some(message) = mesh.messages().find(|message| message.kind == HAS) {
-            println!("{:?} has it", message.from);
-        }
+        let first = mesh.messages().find(|message| message.kind == HAS);
+        first.iter().for_each(|message| println!("{:?} has it", message.from));
         mesh.leave(Duration::from_secs(5));
     });
 }

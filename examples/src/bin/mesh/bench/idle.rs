@@ -20,10 +20,15 @@ pub(super) fn measure(
     span: Duration,
     tell: &mut dyn FnMut(Row) -> Result<(), Failure>,
 ) -> Result<(), Problem> {
-    let Some(before) = Spent::now() else {
+    let Some(at_first) = Spent::now() else {
         log::info!("this system does not say what a process takes: no rows of idle sessions");
         return Ok(());
     };
+    let streams: Vec<_> = (0..sessions).map(|_| lane.raw_pair()).collect::<Result<_, _>>()?;
+    let raw = Idle::over(span, at_first)?;
+    drop(streams);
+
+    let before = Spent::now().unwrap_or(at_first);
     let secret = entropy::mesh_secret()?;
     let middle = node(lane, &secret)?;
     let mut others = Vec::with_capacity(sessions);
@@ -32,27 +37,37 @@ pub(super) fn measure(
         join(lane, &other, &middle)?;
         others.push(other);
     }
-    let began = (Instant::now(), Spent::now().unwrap_or(before));
-    thread::sleep(span);
-    let after = Spent::now().unwrap_or(before);
-    let streams: Vec<_> = (0..sessions).map(|_| lane.raw_pair()).collect::<Result<_, _>>()?;
-    let with_raw = Spent::now().unwrap_or(after);
-    let each = |kilobytes: u64| {
-        #[expect(clippy::cast_precision_loss, reason = "some gigabytes at most")]
-        let kilobytes = kilobytes as f64;
-        #[expect(clippy::cast_precision_loss, reason = "some hundred at most")]
-        let sessions = sessions as f64;
-        kilobytes / sessions
-    };
     // Each session has both of its ends here, and a whole node at one of them.
-    let ours = each(began.1.resident.saturating_sub(before.resident));
-    let raw = each(with_raw.resident.saturating_sub(after.resident));
-    tell(Row { what: "idle-memory-session".to_owned(), unit: "KiB", ours, raw: (raw > 0.0).then_some(raw) })?;
-    let busy = after.ran.saturating_sub(began.1.ran).as_secs_f64() / began.0.elapsed().as_secs_f64();
-    let ours = busy * 100.0;
-    tell(Row { what: format!("idle-cpu-{sessions}-sessions"), unit: "%", ours, raw: None })?;
-    drop(streams);
+    let ours = Idle::over(span, before)?;
+
+    #[expect(clippy::cast_precision_loss, reason = "some hundred at most")]
+    let each = |kilobytes: f64| kilobytes / sessions as f64;
+    let (what, unit) = ("idle-memory-session".to_owned(), "KiB");
+    tell(Row { what, unit, ours: each(ours.kilobytes), raw: Some(each(raw.kilobytes)) })?;
+    let (what, unit) = (format!("idle-cpu-{sessions}-sessions"), "%");
+    tell(Row { what, unit, ours: ours.busy, raw: Some(raw.busy) })?;
     Ok(())
+}
+
+/// What doing nothing took.
+struct Idle {
+    kilobytes: f64,
+    /// In hundredths of a processor.
+    busy: f64,
+}
+
+impl Idle {
+    /// Waits for so long, and compares with what was taken before.
+    fn over(span: Duration, before: Spent) -> Result<Self, Problem> {
+        let (began, at_first) =
+            (Instant::now(), Spent::now().ok_or("the system says no more what is taken")?);
+        thread::sleep(span);
+        let after = Spent::now().ok_or("the system says no more what is taken")?;
+        let ran = after.ran.saturating_sub(at_first.ran);
+        #[expect(clippy::cast_precision_loss, reason = "some gigabytes at most")]
+        let kilobytes = after.resident.saturating_sub(before.resident) as f64;
+        Ok(Self { kilobytes, busy: 100.0 * ran.as_secs_f64() / began.elapsed().as_secs_f64() })
+    }
 }
 
 /// What this process takes, as far as the system says.

@@ -143,7 +143,8 @@ fn measure(
 
 fn tell(runtime: Runtime, row: &Row, as_json: bool) -> Result<(), Failure> {
     let Row { what, unit, ours, raw } = row;
-    let ratio = raw.map(|raw| ours / raw);
+    // What takes nothing bears no comparison.
+    let ratio = raw.filter(|raw| *raw > 0.0).map(|raw| ours / raw);
     if as_json {
         let rounded = |number: f64| (number * 1e3).round() / 1e3;
         return say(&json!({
