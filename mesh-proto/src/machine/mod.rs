@@ -345,21 +345,27 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// Does what is due.
     fn fire_due(&mut self) {
-        while let Some((at, slot)) = self.first_link_timer() {
-            if at > self.clock {
-                break;
+        loop {
+            while let Some((at, slot)) = self.first_link_timer() {
+                if at > self.clock {
+                    break;
+                }
+                self.fire_link(slot);
             }
-            self.fire_link(slot);
-        }
-        self.ping_together();
-        while let Some((at, slot)) = self.first_peer_timer() {
-            if at > self.clock {
-                break;
+            self.ping_together();
+            while let Some((at, slot)) = self.first_peer_timer() {
+                if at > self.clock {
+                    break;
+                }
+                self.fire_peer(slot);
             }
-            self.fire_peer(slot);
+            self.announce_due();
+            self.serve_waiting();
+            // Who waited to dial, and found no place in the table of links, is to try the next address now.
+            if self.first_peer_timer().is_none_or(|(at, _)| at > self.clock) {
+                return;
+            }
         }
-        self.announce_due();
-        self.serve_waiting();
     }
 
     /// When something is due next, by the machine's own time.
