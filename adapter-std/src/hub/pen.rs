@@ -111,10 +111,10 @@ impl fmt::Debug for Pen {
 
 /// Where the pen of a link lies while nobody writes.
 #[derive(Debug, Default)]
-pub(super) struct Desk(Mutex<Place>);
+pub(super) struct Desk(Mutex<Whereabouts>);
 
 #[derive(Debug, Default)]
-enum Place {
+enum Whereabouts {
     /// The link has no tasks yet.
     #[default]
     Unopened,
@@ -127,16 +127,16 @@ enum Place {
 impl Desk {
     /// The link's task begins.
     pub(super) fn open(&self) -> Box<Pen> {
-        *self.place() = Place::InUse;
+        *self.place() = Whereabouts::InUse;
         Box::default()
     }
 
     /// Takes the pen, unless somebody has it.
     pub(super) fn take(&self) -> Option<Box<Pen>> {
         let mut place = self.place();
-        match mem::replace(&mut *place, Place::InUse) {
-            Place::Lies(pen) => Some(pen),
-            other @ (Place::Unopened | Place::InUse | Place::Cleared) => {
+        match mem::replace(&mut *place, Whereabouts::InUse) {
+            Whereabouts::Lies(pen) => Some(pen),
+            other @ (Whereabouts::Unopened | Whereabouts::InUse | Whereabouts::Cleared) => {
                 *place = other;
                 None
             }
@@ -147,33 +147,33 @@ impl Desk {
     /// each other: `came` says whether something came since it was lent last.
     pub(super) fn lend(&self, now: Instant, came: impl FnOnce() -> bool) -> Option<Box<Pen>> {
         let mut place = self.place();
-        let Place::Lies(pen) = &mut *place else { return None };
+        let Whereabouts::Lies(pen) = &mut *place else { return None };
         let follows = pen.lent.is_some_and(|lent| now.saturating_duration_since(lent) < ONE_BY_ONE);
         if pen.at_once.is_none() || !pen.bytes().is_empty() || (!came() && follows) {
             return None;
         }
         pen.lent = Some(now);
-        match mem::replace(&mut *place, Place::InUse) {
-            Place::Lies(pen) => Some(pen),
-            Place::Unopened | Place::InUse | Place::Cleared => None,
+        match mem::replace(&mut *place, Whereabouts::InUse) {
+            Whereabouts::Lies(pen) => Some(pen),
+            Whereabouts::Unopened | Whereabouts::InUse | Whereabouts::Cleared => None,
         }
     }
 
     /// Lays it back.
     pub(super) fn lay(&self, pen: Box<Pen>) {
         let mut place = self.place();
-        if !matches!(&*place, Place::Cleared) {
-            *place = Place::Lies(pen);
+        if !matches!(&*place, Whereabouts::Cleared) {
+            *place = Whereabouts::Lies(pen);
         }
     }
 
     /// Nobody writes any more: the pen goes, and the stream with it, as soon as nobody has it.
     pub(super) fn clear(&self) {
-        *self.place() = Place::Cleared;
+        *self.place() = Whereabouts::Cleared;
     }
 
     /// Nothing panics while it holds the place, but for what a stream does when it is dropped.
-    fn place(&self) -> MutexGuard<'_, Place> {
+    fn place(&self) -> MutexGuard<'_, Whereabouts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
