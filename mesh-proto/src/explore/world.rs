@@ -188,7 +188,8 @@ impl<R: Rules> World<R> {
 
     /// For how long a node has not been frozen.
     pub(super) fn awake(&self, node: usize) -> u64 {
-        self.now - self.nodes[node].slept
+        let node = &self.nodes[node];
+        node.frozen.unwrap_or(self.now) - node.slept
     }
 }
 
