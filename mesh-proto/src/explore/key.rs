@@ -18,7 +18,8 @@ use crate::time::{Instant, micros};
 const NONE: u64 = u64::MAX;
 /// So many orders of streams that look alike are tried. Beyond that a state may be visited more than once.
 const MOST_ORDERS: usize = 24;
-/// Tags of streams that are no more are numbered from here on, in the order in which they are met.
+/// Tags of streams that are no more are numbered from here on, in the order in which they are met. States that differ in
+/// that order alone are visited apart, which costs time and nothing else.
 const FORMER: u64 = 1000;
 
 /// The names of the links of one node, and of the tags that all know.
