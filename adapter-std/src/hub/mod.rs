@@ -36,10 +36,12 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use mesh_proto::node::{Fresh, Input, Node, Reader, Verdict};
+use mesh_proto::question::{Head, Reply};
 use mesh_proto::{Answer, LinkId, NodeId, PathClass, Reason, Side, SystemError, Unable, Wait};
 
 pub use halves::{Incoming, Link, Outgoing, Over};
 pub use happenings::{Happening, Paused};
+pub(crate) use inbox::Arrived;
 pub use inbox::Received;
 pub use jobs::{Dial, Job};
 pub use post::Undelivered;
@@ -52,7 +54,6 @@ use crate::platform::clock::Time;
 use crate::platform::entropy;
 use crate::platform::names::Resolver;
 use crate::platform::surroundings::Surroundings;
-use asks::ANSWER;
 use halves::Signal;
 use inbox::{Inbox, Taking};
 use links::Facts;
@@ -230,7 +231,7 @@ impl Hub {
     }
 
     /// The next message, if there is one now.
-    pub(crate) fn take(&self) -> Option<Received> {
+    pub(crate) fn take(&self) -> Option<Arrived> {
         let taking = self.0.inbox.take();
         if taking.is_none() {
             self.tell_taken(&self.0.inbox);
@@ -239,7 +240,7 @@ impl Hub {
     }
 
     /// The next message; `None` once no more will come.
-    pub(crate) fn poll_take(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+    pub(crate) fn poll_take(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
         self.poll_inbox(&self.0.inbox, place, context)
     }
 
@@ -249,7 +250,7 @@ impl Hub {
     }
 
     /// The next question; `None` once no more will come.
-    pub(crate) fn poll_asked(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+    pub(crate) fn poll_asked(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
         self.poll_inbox(&self.0.asked, place, context)
     }
 
@@ -258,7 +259,7 @@ impl Hub {
         self.0.asked.leave(place);
     }
 
-    fn poll_inbox(&self, inbox: &Inbox, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
+    fn poll_inbox(&self, inbox: &Inbox, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
         let taking = inbox.poll(place, context);
         if taking.is_pending() {
             self.tell_taken(inbox);
@@ -272,11 +273,11 @@ impl Hub {
     }
 
     /// The machine is told what was taken with whatever it is told next, once whoever takes waits for more, or in a moment.
-    fn taken(&self, taking: Taking) -> Received {
+    fn taken(&self, taking: Taking) -> Arrived {
         if taking.first {
             self.with_untold(State::tell_soon);
         }
-        taking.received
+        taking.arrived
     }
 
     /// Whoever takes waits for more: what was taken is told, and what was held back is written.
@@ -311,9 +312,9 @@ impl Hub {
         self.with(|state| state.goes_on(&peer))
     }
 
-    /// Answers a question, now or once there is room.
-    pub(crate) fn answer(&self, peer: NodeId, number: u64, answer: &asks::Answer) {
-        let message = mesh_proto::Message::plain(answer.body(number).into()).of_kind(ANSWER);
+    /// Says what becomes of a question, now or once there is room.
+    pub(crate) fn reply(&self, peer: NodeId, number: u64, reply: Reply) {
+        let message = asks::bare(Head::Answer(number, reply));
         self.with(|state| {
             if state.goes_on(&peer) {
                 let now = state.now();

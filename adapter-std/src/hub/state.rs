@@ -8,15 +8,17 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use mesh_proto::node::{Input, Node, Order};
+use mesh_proto::question::{Head, Reply};
 use mesh_proto::{
-    Answer, Cursor, Instant, LinkId, Message, NodeId, Now, Outcome, Route, Standing, Unable, Wait,
+    Answer, Cursor, Delivery, Instant, LinkId, Message, NodeId, Now, Outcome, Route, Standing, Unable, Wait,
 };
 
-use super::asks::{self, ANSWER, ASK, Asks};
+use super::asks::{self, Asks};
 use super::halves::{Over, Signal};
 use super::happenings::{Happening, Log, Paused};
-use super::inbox::{Received, Took};
+use super::inbox::{Arrived, Received, Took};
 use super::links::Links;
 use super::naming::Names;
 use super::neighbourhood::Datagram;
@@ -51,8 +53,8 @@ pub(super) struct Rest {
     pub(super) post: Post,
     pub(super) asks: Asks,
     pub(super) log: Log,
-    pub(super) came: Vec<(u64, Received)>,
-    pub(super) questions: Vec<(u64, Received)>,
+    pub(super) came: Vec<(u64, Arrived)>,
+    pub(super) questions: Vec<(u64, Arrived)>,
     /// What the node itself took, and the machine is to be told.
     taken: Vec<Took>,
     /// Questions that nobody is there to answer.
@@ -137,8 +139,7 @@ impl State {
             self.turn(now, Input::Took { peer, lane, serial });
         }
         while let Some((peer, number)) = self.rest.unserved.pop() {
-            let message = Message::plain(asks::Answer::Nobody.body(number).into()).of_kind(ANSWER);
-            self.owe(now, peer, message);
+            self.owe(now, peer, asks::bare(Head::Answer(number, Reply::Nobody)));
         }
         while let Some((peer, messages)) = self.rest.post.retried() {
             let answer = self.turn(now, Input::Send { peer, messages: messages.as_slice().into() });
@@ -487,27 +488,44 @@ impl Rest {
                 self.datagrams.push(Datagram { to, bytes: datagram.to_vec() });
                 self.note(Happening::Announced(cause));
             }
-            Order::Deliver { peer, message } => {
-                let (lane, kind, body) = (message.lane, message.kind, message.body.to_bytes());
-                let took = Took { peer, lane, serial: message.serial };
-                match kind {
-                    ANSWER => {
-                        self.asks.answered(peer, &body, &mut self.wakes);
-                        self.taken.push(took);
-                    }
-                    ASK if self.serving.0.load(Ordering::Acquire) == 0 => {
-                        self.taken.push(took);
-                        self.unserved.extend(asks::number(&body).map(|number| (peer, number)));
-                    }
-                    ASK => self.questions.push((took.serial, Received { from: peer, lane, kind, body })),
-                    _ => self.came.push((took.serial, Received { from: peer, lane, kind, body })),
-                }
-            }
+            Order::Deliver { peer, message } => self.deliver(peer, message),
             Order::Settled { peer, token, wants, outcome } => {
                 self.post.settled(peer, token, wants, outcome, &mut self.wakes);
             }
             Order::Roomy { peer } => self.post.roomy(&peer, &mut self.wakes),
             Order::Ask { peer } => self.asked.push(peer),
+        }
+    }
+
+    /// A message came: for the application, or for what asks and answers.
+    fn deliver(&mut self, peer: NodeId, message: Delivery<'_>) {
+        let Delivery { lane, kind, serial, body } = message;
+        let took = Took { peer, lane, serial };
+        let arrived = |kind, body: Bytes, awaited| {
+            let received = Received { from: peer, lane, kind, body };
+            (serial, Arrived { received, awaited })
+        };
+        match Head::read(kind, body) {
+            Ok(None) => self.came.push(arrived(kind, body.to_bytes(), None)),
+            Ok(Some((Head::Told(number), said))) => {
+                self.came.push(arrived(0, said.to_bytes(), Some(number)));
+            }
+            Ok(Some((Head::Question(number), _))) if self.serving.0.load(Ordering::Acquire) == 0 => {
+                self.taken.push(took);
+                self.unserved.push((peer, number));
+            }
+            Ok(Some((Head::Question(number), said))) => {
+                self.questions.push(arrived(0, said.to_bytes(), Some(number)));
+            }
+            Ok(Some((Head::Answer(number, reply), said))) => {
+                let answer = asks::Answer::Came(reply, said.to_bytes());
+                self.asks.answered(peer, number, answer, &mut self.wakes);
+                self.taken.push(took);
+            }
+            Err(why) => {
+                log::debug!("a message of {peer} is dropped: {why}");
+                self.taken.push(took);
+            }
         }
     }
 
