@@ -1,6 +1,8 @@
 //! Questions that wait for their answers. How both are laid out is in [`mesh_proto::question`].
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::sync::atomic::AtomicUsize;
 use core::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -8,6 +10,7 @@ use mesh_proto::question::{Head, Reply};
 use mesh_proto::{Incarnation, Message, NodeId, PeerView, Reason, Standing};
 
 use super::wakes::Wakes;
+use super::{Hub, State};
 
 /// What a question comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,10 @@ pub(crate) enum Answer {
 pub(crate) fn bare(head: Head) -> Message<'static> {
     Message::plain(head.to_bytes().to_vec().into()).of_kind(head.kind())
 }
+
+/// How many are there to answer questions.
+#[derive(Debug, Default)]
+pub(crate) struct Serving(pub(crate) AtomicUsize);
 
 /// Questions that wait.
 #[derive(Debug, Default)]
@@ -106,5 +113,48 @@ impl Asks {
     pub(super) fn end(&mut self, wakes: &mut Wakes) {
         self.over = true;
         self.waiting.values_mut().for_each(|ask| wakes.take(&mut ask.waker));
+    }
+}
+
+impl Hub {
+    /// Whether there is a session. One that has ended took its questions with it: a word about one would begin another.
+    pub(crate) fn goes_on(&self, peer: NodeId) -> bool {
+        self.with(|state| state.goes_on(&peer))
+    }
+
+    /// Says what becomes of a question, now or once there is room.
+    pub(crate) fn reply(&self, peer: NodeId, number: u64, reply: Reply) {
+        let message = bare(Head::Answer(number, reply));
+        self.with(|state| {
+            if state.goes_on(&peer) {
+                let now = state.now();
+                state.owe(now, peer, message);
+                state.know_room(peer, &self.0.outbox);
+            }
+        });
+    }
+
+    /// How many are there to answer questions.
+    pub(crate) fn serving(&self) -> &Arc<Serving> {
+        &self.0.serving
+    }
+}
+
+impl State {
+    /// Whether there is a session with a peer.
+    pub(super) fn goes_on(&self, peer: &NodeId) -> bool {
+        self.node().mesh().peer(peer).is_some_and(|peer| match peer.standing {
+            Standing::Up { .. } | Standing::Away { .. } => true,
+            Standing::Down { .. } => false,
+        })
+    }
+
+    /// The answer to a question.
+    pub(crate) fn poll_answer(&mut self, number: u64, context: &Context<'_>) -> Poll<Answer> {
+        self.rest.asks.poll(number, context, &mut self.rest.wakes)
+    }
+
+    pub(crate) fn asks(&mut self) -> &mut Asks {
+        &mut self.rest.asks
     }
 }
