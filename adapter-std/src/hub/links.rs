@@ -206,12 +206,12 @@ impl State {
     }
 
     /// Tells a task that dials when its dial is over; nothing if it is already.
-    pub(super) fn signal(&mut self, link: LinkId) -> Option<Arc<Signal>> {
+    pub(super) fn signal(&self, link: LinkId) -> Option<Arc<Signal>> {
         self.rest.links.signal(link)
     }
 
     /// Whether a link that was not over until now is.
-    pub(super) fn ends_now(&mut self, link: LinkId) -> bool {
+    pub(super) fn ends_now(&self, link: LinkId) -> bool {
         self.rest.links.all.get(&link).is_some_and(|entry| !entry.signal.is_over())
     }
 
