@@ -66,7 +66,19 @@ impl Fault {
         Self::SlowAnswer,
     ];
 
-    /// Those, and the one that is about messages.
+    /// Those but for the freeze: most of all there is comes after one.
+    pub const BUT_FREEZE: &'static [Self] = &[
+        Self::Restart,
+        Self::SilentRestart,
+        Self::Restored,
+        Self::LostAtOneEnd,
+        Self::BlackHole,
+        Self::HalfHandshake,
+        Self::ClosedBySystem,
+        Self::SlowAnswer,
+    ];
+
+    /// All, and the one that is about messages.
     pub const TALKING: &'static [Self] = &[
         Self::Restart,
         Self::SilentRestart,
@@ -134,6 +146,9 @@ pub struct Case {
     /// Whether each node sends the other messages: one in two pieces, one behind it, and one that is urgent. The first
     /// node also sends one that the other never takes. What lies on its way to an end is read in one go then.
     pub talks: bool,
+    /// Whether what lies on its way to an end is read in one go, as drivers do, once there are no faults left. Otherwise
+    /// it is read record by record, and anything may come between.
+    pub in_one_go: bool,
     /// Whether it is small enough to be visited completely.
     pub complete: bool,
 }
@@ -152,17 +167,30 @@ impl Case {
         first: None,
         called_first: true,
         talks: false,
+        in_one_go: false,
         complete: true,
     };
     /// The same, and in neither fault does time pass.
     pub const ONE_EACH_TWO_FAULTS_NO_PAUSE: Self =
         Self { name: "one-each-two-faults-no-pause", pauses: 0, ..Self::ONE_EACH_TWO_FAULTS };
-    /// Two dials on each side, and one fault.
-    pub const TWO_EACH_ONE_FAULT: Self =
-        Self { name: "two-each-one-fault", abreast: 2, faults: 1, ..Self::ONE_EACH_TWO_FAULTS };
+    /// Two dials on each side, and one fault, but no freeze.
+    pub const TWO_EACH_ONE_FAULT: Self = Self {
+        name: "two-each-one-fault",
+        abreast: 2,
+        faults: 1,
+        kinds: Fault::BUT_FREEZE,
+        ..Self::ONE_EACH_TWO_FAULTS
+    };
+    /// Two dials on each side, and a freeze, after which each end reads in one go what has come for it.
+    pub const TWO_EACH_ONE_FREEZE: Self = Self {
+        name: "two-each-one-freeze",
+        kinds: &[Fault::Freeze],
+        in_one_go: true,
+        ..Self::TWO_EACH_ONE_FAULT
+    };
     /// Three dials on each side, and one fault.
     pub const THREE_EACH: Self =
-        Self { name: "three-each", seeks: 1, complete: false, ..Self::TWO_EACH_ONE_FAULT };
+        Self { name: "three-each", seeks: 1, kinds: Fault::ALL, complete: false, ..Self::TWO_EACH_ONE_FAULT };
     /// Three nodes with one place each, and one fault.
     pub const THREE_NODES: Self =
         Self { name: "three-nodes", nodes: 3, faults: 1, complete: false, ..Self::ONE_EACH_TWO_FAULTS };
@@ -212,6 +240,7 @@ impl Case {
         Self::ONE_EACH_TWO_FAULTS_NO_PAUSE,
         Self::ONE_EACH_TWO_FAULTS,
         Self::TWO_EACH_ONE_FAULT,
+        Self::TWO_EACH_ONE_FREEZE,
         Self::THREE_EACH,
         Self::THREE_NODES,
     ];
@@ -235,6 +264,7 @@ impl Case {
         Self::ONE_EACH_TWO_FAULTS_NO_PAUSE,
         Self::ONE_EACH_TWO_FAULTS,
         Self::TWO_EACH_ONE_FAULT,
+        Self::TWO_EACH_ONE_FREEZE,
         Self::THREE_EACH,
         Self::THREE_NODES,
     ];

@@ -432,6 +432,12 @@ mod tests {
     }
 
     #[test]
+    fn equal_keys_have_equal_futures_where_an_end_reads_in_one_go() {
+        let many = equal_keys_have_equal_futures(&Case::TWO_EACH_ONE_FREEZE, 400, 80);
+        assert!(many > 500, "only {many} states were met again");
+    }
+
+    #[test]
     fn equal_keys_have_equal_futures_with_three_nodes() {
         let many = equal_keys_have_equal_futures(&Case::THREE_NODES, 500, 80);
         assert!(many > 100, "only {many} states were met again");

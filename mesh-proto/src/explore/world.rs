@@ -42,6 +42,8 @@ pub(super) struct World<R: Rules> {
     pub(super) reading: Option<(Incarnation, u8)>,
     /// Whether messages are sent.
     pub(super) talks: bool,
+    /// Whether what lies on its way is read in one go once there are no faults left.
+    pub(super) in_one_go: bool,
     /// Whether a fault has ended a session.
     pub(super) ended: bool,
     rules: R,
@@ -105,6 +107,7 @@ impl<R: Rules> World<R> {
             leaving: None,
             reading: None,
             talks: case.talks,
+            in_one_go: case.in_one_go,
             ended: false,
             rules,
         };
