@@ -60,7 +60,7 @@ impl<R: Rules> World<R> {
                 // A close is judged by what was there before it.
                 let closes =
                     |frames: &[Frame<'_>]| frames.iter().any(|frame| matches!(frame, Frame::Close(_)));
-                while (self.talks || (self.in_one_go && self.faults == 0))
+                while self.talks
                     && let Some(Item::Record(more)) = self.streams[index].towards[end].front_mut()
                     && !closes(more)
                 {

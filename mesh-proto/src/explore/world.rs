@@ -42,8 +42,6 @@ pub(super) struct World<R: Rules> {
     pub(super) reading: Option<(Incarnation, u8)>,
     /// Whether messages are sent.
     pub(super) talks: bool,
-    /// Whether what lies on its way is read in one go once there are no faults left.
-    pub(super) in_one_go: bool,
     /// Whether a fault has ended a session.
     pub(super) ended: bool,
     rules: R,
@@ -107,7 +105,6 @@ impl<R: Rules> World<R> {
             leaving: None,
             reading: None,
             talks: case.talks,
-            in_one_go: case.in_one_go,
             ended: false,
             rules,
         };
@@ -131,7 +128,7 @@ impl<R: Rules> World<R> {
         for node in 0..world.nodes.len() {
             world.boot(case, node, reversed >> node & 1 == 1, &mut |_| {})?;
         }
-        if case.abreast > 1 {
+        if case.abreast.iter().any(|abreast| *abreast > 1) {
             // The second candidate is dialed beside the first when that takes its time.
             world.now = 250_000;
             for node in 0..world.nodes.len() {
@@ -166,7 +163,8 @@ impl<R: Rules> World<R> {
         for step in 1..others {
             let step = if reversed { others - step } else { step };
             let other = (node + step) % others;
-            let routes: Routes = (0..case.abreast).map(|way| Route::direct(address(other, way))).collect();
+            let routes: Routes =
+                (0..case.abreast[node]).map(|way| Route::direct(address(other, way))).collect();
             self.feed(node, Event::Keep { peer: name(other), routes }, log)?;
             if case.talks {
                 let many = if node == 0 { MESSAGES } else { MESSAGES - 1 };
@@ -190,7 +188,8 @@ impl<R: Rules> World<R> {
 
     /// For how long a node has not been frozen.
     pub(super) fn awake(&self, node: usize) -> u64 {
-        self.now - self.nodes[node].slept
+        let node = &self.nodes[node];
+        node.frozen.unwrap_or(self.now) - node.slept
     }
 }
 
