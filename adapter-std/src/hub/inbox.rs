@@ -24,6 +24,14 @@ pub struct Received {
     pub body: Bytes,
 }
 
+/// A message that came, and what its sender waits for.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    pub(crate) received: Received,
+    /// The number under which an answer to it is awaited, if one is.
+    pub(crate) awaited: Option<u64>,
+}
+
 /// A message was taken: what the machine is told.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Took {
@@ -43,7 +51,7 @@ pub(super) struct Inbox {
 
 #[derive(Debug, Default)]
 struct Content {
-    waiting: VecDeque<(u64, Received)>,
+    waiting: VecDeque<(u64, Arrived)>,
     /// What was taken, and the machine was not told yet.
     taken: Vec<Took>,
     takers: Waiters,
@@ -53,14 +61,14 @@ struct Content {
 /// What taking a message came to.
 #[derive(Debug)]
 pub(super) struct Taking {
-    pub(super) received: Received,
+    pub(super) arrived: Arrived,
     /// Whether it is the first that the machine is not told yet.
     pub(super) first: bool,
 }
 
 impl Inbox {
     /// Puts messages behind the others, and says whom that wakes.
-    pub(super) fn push(&self, came: &mut Vec<(u64, Received)>, wakes: &mut Wakes) {
+    pub(super) fn push(&self, came: &mut Vec<(u64, Arrived)>, wakes: &mut Wakes) {
         if came.is_empty() {
             return;
         }
@@ -119,13 +127,13 @@ impl Inbox {
 
 impl Content {
     fn take(&mut self, untold: &AtomicBool) -> Option<Taking> {
-        let (serial, received) = self.waiting.pop_front()?;
-        let took = Took { peer: received.from, lane: received.lane, serial };
+        let (serial, arrived) = self.waiting.pop_front()?;
+        let took = Took { peer: arrived.received.from, lane: arrived.received.lane, serial };
         match self.taken.last_mut() {
             Some(last) if (last.peer, last.lane) == (took.peer, took.lane) => *last = took,
             Some(_) | None => self.taken.push(took),
         }
         let first = !untold.swap(true, Ordering::AcqRel);
-        Some(Taking { received, first })
+        Some(Taking { arrived, first })
     }
 }

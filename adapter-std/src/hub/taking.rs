@@ -1,0 +1,108 @@
+//! Messages and questions that come: who gets them, and when the machine hears that they were taken.
+
+use core::sync::atomic::Ordering;
+use core::task::{Context, Poll};
+
+use bytes::Bytes;
+use mesh_proto::node::Input;
+use mesh_proto::question::Head;
+use mesh_proto::{Delivery, NodeId};
+
+use super::inbox::{Arrived, Inbox, Received, Taking, Took};
+use super::state::Rest;
+use super::wakes::Place;
+use super::{Hub, State, asks};
+
+impl Hub {
+    /// The next message, if there is one now.
+    pub(crate) fn take(&self) -> Option<Arrived> {
+        let taking = self.0.inbox.take();
+        if taking.is_none() {
+            self.tell_taken(&self.0.inbox);
+        }
+        Some(self.taken(taking?))
+    }
+
+    /// The next message; `None` once no more will come.
+    pub(crate) fn poll_take(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
+        self.poll_inbox(&self.0.inbox, place, context)
+    }
+
+    /// Somebody waits for messages no more.
+    pub(crate) fn leave_take(&self, place: &mut Place) {
+        self.0.inbox.leave(place);
+    }
+
+    /// The next question; `None` once no more will come.
+    pub(crate) fn poll_asked(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
+        self.poll_inbox(&self.0.asked, place, context)
+    }
+
+    /// Somebody waits for questions no more.
+    pub(crate) fn leave_asked(&self, place: &mut Place) {
+        self.0.asked.leave(place);
+    }
+
+    fn poll_inbox(&self, inbox: &Inbox, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
+        let taking = inbox.poll(place, context);
+        if taking.is_pending() {
+            self.tell_taken(inbox);
+        }
+        taking.map(|taking| taking.map(|taking| self.taken(taking)))
+    }
+
+    /// The machine is told what was taken with whatever it is told next, once whoever takes waits for more, or in a moment.
+    fn taken(&self, taking: Taking) -> Arrived {
+        if taking.first {
+            self.with_untold(State::tell_soon);
+        }
+        taking.arrived
+    }
+
+    /// Whoever takes waits for more: what was taken is told, and what was held back is written.
+    fn tell_taken(&self, inbox: &Inbox) {
+        if inbox.has_taken() || self.0.holds.load(Ordering::Acquire) {
+            self.with(State::let_go);
+        }
+    }
+}
+
+impl State {
+    pub(super) fn tell_took(&mut self, took: Took) {
+        self.tell(Input::Took { peer: took.peer, lane: took.lane, serial: took.serial });
+    }
+}
+
+impl Rest {
+    /// A message came: for the application, or for what asks and answers.
+    pub(super) fn deliver(&mut self, peer: NodeId, message: Delivery<'_>) {
+        let Delivery { lane, kind, serial, body } = message;
+        let took = Took { peer, lane, serial };
+        let arrived = |kind, body: Bytes, awaited| {
+            let received = Received { from: peer, lane, kind, body };
+            (serial, Arrived { received, awaited })
+        };
+        match Head::read(kind, body) {
+            Ok(None) => self.came.push(arrived(kind, body.to_bytes(), None)),
+            Ok(Some((Head::Told(number), said))) => {
+                self.came.push(arrived(0, said.to_bytes(), Some(number)));
+            }
+            Ok(Some((Head::Question(number), _))) if self.serving.0.load(Ordering::Acquire) == 0 => {
+                self.taken.push(took);
+                self.unserved.push((peer, number));
+            }
+            Ok(Some((Head::Question(number), said))) => {
+                self.questions.push(arrived(0, said.to_bytes(), Some(number)));
+            }
+            Ok(Some((Head::Answer(number, reply), said))) => {
+                let answer = asks::Answer::Came(reply, said.to_bytes());
+                self.asks.answered(peer, number, answer, &mut self.wakes);
+                self.taken.push(took);
+            }
+            Err(why) => {
+                log::debug!("a message of {peer} is dropped: {why}");
+                self.taken.push(took);
+            }
+        }
+    }
+}
