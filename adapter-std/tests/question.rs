@@ -259,6 +259,7 @@ fn a_node_asks_a_device() {
         (Reply::Unreadable, &[], RequestError::Unreadable),
         (Reply::Declined, &[], RequestError::Declined),
         (Reply::Nobody, &[], RequestError::Nobody),
+        (Reply::Other(9), &[], RequestError::Declined),
     ] {
         assert_eq!(line.asks(ask(), reply, said), (asked.clone(), Err(error)));
     }

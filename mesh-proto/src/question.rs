@@ -11,7 +11,7 @@
 //! | 255 | the number, and a [`Reply`] | the answer to either |
 //!
 //! A number is eight bytes, the lowest first. A reply is one byte: 0 for what was asked for, which follows; 1 for
-//! 'unreadable', 2 for 'declined', 3 for 'nobody'.
+//! 'unreadable', 2 for 'declined', 3 for 'nobody'. Whatever else it is, it is no answer that was asked for.
 //!
 //! # What both ends keep to
 //!
@@ -132,7 +132,7 @@ impl Head {
             QUESTION => Self::Question(number()?),
             ANSWER => {
                 let number = number()?;
-                Self::Answer(number, Reply::from_byte(*body.get(NUMBER).ok_or(Malformed::NoReply)?)?)
+                Self::Answer(number, Reply::from_byte(*body.get(NUMBER).ok_or(Malformed::NoReply)?))
             }
         };
         Ok(Some((head, body.part(head.length()..body.len()))))
@@ -157,6 +157,8 @@ pub enum Reply {
     Declined,
     /// Nobody answers questions there.
     Nobody,
+    /// Something that a later version says: it is not what was asked for.
+    Other(u8),
 }
 
 impl Reply {
@@ -166,16 +168,17 @@ impl Reply {
             Self::Unreadable => 1,
             Self::Declined => 2,
             Self::Nobody => 3,
+            Self::Other(byte) => byte,
         }
     }
 
-    const fn from_byte(byte: u8) -> Result<Self, Malformed> {
+    const fn from_byte(byte: u8) -> Self {
         match byte {
-            0 => Ok(Self::Given),
-            1 => Ok(Self::Unreadable),
-            2 => Ok(Self::Declined),
-            3 => Ok(Self::Nobody),
-            _ => Err(Malformed::UnknownReply(byte)),
+            0 => Self::Given,
+            1 => Self::Unreadable,
+            2 => Self::Declined,
+            3 => Self::Nobody,
+            _ => Self::Other(byte),
         }
     }
 }
@@ -187,8 +190,6 @@ pub enum Malformed {
     NoNumber,
     /// It is an answer that ends behind its number.
     NoReply,
-    /// It is an answer with a reply that there is not.
-    UnknownReply(u8),
 }
 
 impl fmt::Display for Malformed {
@@ -196,7 +197,6 @@ impl fmt::Display for Malformed {
         match self {
             Self::NoNumber => f.write_str("it is too short for the number of a question"),
             Self::NoReply => f.write_str("it is an answer that says nothing"),
-            Self::UnknownReply(byte) => write!(f, "it is an answer of the unknown sort {byte}"),
         }
     }
 }
@@ -272,7 +272,9 @@ mod tests {
         assert_eq!(short(255, 8), Err(Malformed::NoReply));
         for byte in 4..=u8::MAX {
             let body = [0, 0, 0, 0, 0, 0, 0, 0, byte];
-            assert_eq!(Head::read(255, &body[..].into()), Err(Malformed::UnknownReply(byte)));
+            let other = Head::Answer(0, Reply::Other(byte));
+            assert_eq!(Head::read(255, &body[..].into()), Ok(Some((other, Body::EMPTY))));
+            assert_eq!(&*other.to_bytes(), body);
         }
     }
 

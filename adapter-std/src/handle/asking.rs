@@ -88,7 +88,7 @@ impl Mesh {
                 postcard::from_bytes(&body).map_err(|_| RequestError::OtherType)
             }
             Answer::Came(Reply::Unreadable, _) => Err(RequestError::Unreadable),
-            Answer::Came(Reply::Declined, _) => Err(RequestError::Declined),
+            Answer::Came(Reply::Declined | Reply::Other(_), _) => Err(RequestError::Declined),
             Answer::Came(Reply::Nobody, _) => Err(RequestError::Nobody),
             Answer::Ended(reason) => Err(RequestError::Ended(reason)),
         }

@@ -56,7 +56,7 @@ impl<T: Serialize> Typed<T> {
     pub async fn send_with_receipt(&self, peer: NodeId, message: &T) -> Result<(), TypedError> {
         match self.mesh.ask(peer, Head::Told, message).await {
             Ok(Answer::Came(Reply::Given, _)) => Ok(()),
-            Ok(Answer::Came(Reply::Unreadable | Reply::Declined | Reply::Nobody, _))
+            Ok(Answer::Came(Reply::Unreadable | Reply::Declined | Reply::Nobody | Reply::Other(_), _))
             | Err(
                 RequestError::Unreadable
                 | RequestError::Declined
