@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn draws_stay_within_their_bounds() {
+    fn random_draws_stay_within_their_bounds() {
         let mut dice = Dice::new(Seed::Number(7));
         let span = Duration::from_secs(120);
         let (mut low, mut high) = (Duration::MAX, Duration::ZERO);
