@@ -290,7 +290,7 @@ fn write_frame(frame: &Frame, to: &End, from: &End, names: &mut Ranks<'_>, words
         Frame::Noted(tags) => {
             words.push(6);
             words.push(tags.len() as u64);
-            for tag in tags {
+            for tag in tags.iter() {
                 words.push(names.tag(*tag));
             }
         }

@@ -202,14 +202,18 @@ fn piece(body: &[u8]) -> Result<(Lane, PieceHead, usize), Malformed> {
 #[inline(never)]
 fn control<'f>(kind: u8, body: &[u8]) -> Result<Frame<'f>, Malformed> {
     match kind {
-        kind::HELLO => read::<HelloBody>(body).and_then(HelloBody::hello).map(Frame::Hello),
+        kind::HELLO => {
+            read::<HelloBody>(body).and_then(HelloBody::hello).map(|hello| Frame::Hello(hello.into()))
+        }
         kind::WELCOME => read::<WelcomeBody>(body).and_then(|WelcomeBody { doubt, hello }| {
-            hello.hello().map(|hello| Frame::Welcome(Welcome { hello, doubt }))
+            hello.hello().map(|hello| Frame::Welcome(Welcome { hello, doubt }.into()))
         }),
         kind::REFUSED => read::<ReasonBody>(body).and_then(ReasonBody::reason).map(Frame::Refused),
         kind::PING => read::<NonceBody>(body).map(|NonceBody { nonce }| Frame::Ping { nonce }),
         kind::PONG => read::<NonceBody>(body).map(|NonceBody { nonce }| Frame::Pong { nonce }),
-        kind::LOST => read::<LostBody>(body).and_then(|body| losses(&body.lost)).map(Frame::Lost),
+        kind::LOST => {
+            read::<LostBody>(body).and_then(|body| losses(&body.lost)).map(|lost| Frame::Lost(lost.into()))
+        }
         kind::NOTED => {
             read::<NotedBody>(body).map(|body| Frame::Noted(body.tags.iter().map(TagBody::tag).collect()))
         }
