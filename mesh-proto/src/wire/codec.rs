@@ -120,6 +120,23 @@ fn write_piece(room: &mut [u8], piece: &Piece<'_>) -> Result<usize, NoRoom> {
     Ok(head + piece.body.len())
 }
 
+/// How many bytes the first of these frames take, as many of them as fit in so many bytes.
+#[cfg(feature = "alloc")]
+pub(crate) fn whole(frames: &[u8], most: usize) -> usize {
+    if frames.len() <= most {
+        return frames.len();
+    }
+    let mut end = 0;
+    while let Some(length) = frames.get(end..).and_then(|rest| rest.first_chunk::<2>()) {
+        let next = end + length.len() + usize::from(u16::from_be_bytes(*length));
+        if next > most {
+            break;
+        }
+        end = next;
+    }
+    end
+}
+
 /// The frames of an opened record, in order. After a malformed one there are no more.
 #[derive(Clone, Debug)]
 pub struct Frames<'r> {
