@@ -161,6 +161,7 @@ impl<'r> Frames<'r> {
     }
 
     /// The kind of the next frame, and where its body stands.
+    #[inline]
     fn cut(&mut self) -> Result<(u8, Range<usize>), Malformed> {
         let rest = self.record.get(self.read..).unwrap_or_default();
         let (length, rest) = rest.split_first_chunk::<2>().ok_or(Malformed::Length)?;
@@ -170,6 +171,7 @@ impl<'r> Frames<'r> {
         Ok((*kind, self.read - body.len()..self.read))
     }
 
+    #[inline]
     fn data(&self, body: Range<usize>) -> Result<Piece<'r>, Malformed> {
         let end = body.end;
         let (lane, head, length) = piece(self.record.get(body).unwrap_or_default())?;
@@ -181,6 +183,7 @@ impl<'r> Frames<'r> {
 impl<'r> Iterator for Frames<'r> {
     type Item = Result<Frame<'r>, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         while self.read < self.record.len() {
             // A frame is large beside a small message: it is made where it is given, and not moved there.

@@ -530,7 +530,8 @@ impl<S: Storage> World<S> {
             own.reader.filled(length);
             bytes = &bytes[length..];
             let mut frames = Vec::new();
-            let opened = own.reader.open(&mut frames);
+            let opened =
+                own.reader.open(|came| frames = came.iter().cloned().map(Frame::into_owned).collect());
             if !frames.is_empty() {
                 self.tell(n, Input::Frames { link, frames: frames.into() });
             }
