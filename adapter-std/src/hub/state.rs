@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use mesh_proto::node::{Input, Node, Order};
 use mesh_proto::{
-    Answer, Cursor, Instant, LinkId, Message, NodeId, Now, Outcome, Route, Standing, Unable, Wait,
+    Answer, Cursor, Delivery, Instant, LinkId, Message, NodeId, Now, Outcome, Route, Standing, Unable, Wait,
 };
 
 use super::asks::{self, ANSWER, ASK, Asks};
@@ -466,7 +466,19 @@ impl State {
 }
 
 impl Rest {
+    /// What is ordered for each message is done where it is ordered: to put an order together and take it apart again costs
+    /// as much as carrying it out.
+    #[inline(always)]
     fn carry_out(&mut self, order: Order<'_>) {
+        match order {
+            Order::Send { link, frame } => self.links.send(link, frame, &mut self.wakes),
+            Order::Deliver { peer, message } => self.deliver(peer, message),
+            other => self.carry_out_any(other),
+        }
+    }
+
+    #[inline(never)]
+    fn carry_out_any(&mut self, order: Order<'_>) {
         match order {
             Order::Dial { link, route, .. } => {
                 self.links.dialing(link, route);
@@ -487,27 +499,29 @@ impl Rest {
                 self.datagrams.push(Datagram { to, bytes: datagram.to_vec() });
                 self.note(Happening::Announced(cause));
             }
-            Order::Deliver { peer, message } => {
-                let (lane, kind, body) = (message.lane, message.kind, message.body.to_bytes());
-                let took = Took { peer, lane, serial: message.serial };
-                match kind {
-                    ANSWER => {
-                        self.asks.answered(peer, &body, &mut self.wakes);
-                        self.taken.push(took);
-                    }
-                    ASK if self.serving.0.load(Ordering::Acquire) == 0 => {
-                        self.taken.push(took);
-                        self.unserved.extend(asks::number(&body).map(|number| (peer, number)));
-                    }
-                    ASK => self.questions.push((took.serial, Received { from: peer, lane, kind, body })),
-                    _ => self.came.push((took.serial, Received { from: peer, lane, kind, body })),
-                }
-            }
+            Order::Deliver { peer, message } => self.deliver(peer, message),
             Order::Settled { peer, token, wants, outcome } => {
                 self.post.settled(peer, token, wants, outcome, &mut self.wakes);
             }
             Order::Roomy { peer } => self.post.roomy(&peer, &mut self.wakes),
             Order::Ask { peer } => self.asked.push(peer),
+        }
+    }
+
+    fn deliver(&mut self, peer: NodeId, message: Delivery<'_>) {
+        let (lane, kind, body) = (message.lane, message.kind, message.body.to_bytes());
+        let took = Took { peer, lane, serial: message.serial };
+        match kind {
+            ANSWER => {
+                self.asks.answered(peer, &body, &mut self.wakes);
+                self.taken.push(took);
+            }
+            ASK if self.serving.0.load(Ordering::Acquire) == 0 => {
+                self.taken.push(took);
+                self.unserved.extend(asks::number(&body).map(|number| (peer, number)));
+            }
+            ASK => self.questions.push((took.serial, Received { from: peer, lane, kind, body })),
+            _ => self.came.push((took.serial, Received { from: peer, lane, kind, body })),
         }
     }
 
