@@ -8,7 +8,7 @@ use futures_core::Stream;
 
 use super::Mesh;
 use super::waiting::{Waits, next};
-use crate::hub::asks::{Answer, told};
+use crate::hub::asks::{Answer, TOLD, told};
 use crate::hub::{Place, Received};
 
 /// The messages that come to a node, each once; the end once the node has ended. Several of these share them: each message
@@ -33,8 +33,11 @@ impl Messages {
 
     /// The next message, if one has come already.
     pub fn try_next(&mut self) -> Option<Received> {
-        let received = self.mesh.hub().take()?;
-        Some(self.as_bytes(received))
+        let mut received = self.mesh.hub().take();
+        if let Some(received) = &mut received {
+            self.as_bytes(received);
+        }
+        received
     }
 
     /// The next message as it came: whoever sent it may wait to hear whether it could be read.
@@ -43,12 +46,15 @@ impl Messages {
     }
 
     /// Bytes can always be read.
-    fn as_bytes(&self, received: Received) -> Received {
-        let (received, number) = told(received);
+    fn as_bytes(&self, received: &mut Received) {
+        if received.kind != TOLD {
+            return;
+        }
+        let number;
+        (*received, number) = told(received.clone());
         if let Some(number) = number {
             self.mesh.hub().answer(received.from, number, &Answer::Given(Bytes::new()));
         }
-        received
     }
 }
 
@@ -56,7 +62,11 @@ impl Waits for Messages {
     type Comes = Option<Received>;
 
     fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Received>> {
-        self.poll_raw(context).map(|received| received.map(|received| self.as_bytes(received)))
+        let mut received = self.poll_raw(context);
+        if let Poll::Ready(Some(received)) = &mut received {
+            self.as_bytes(received);
+        }
+        received
     }
 
     fn give_up(&mut self) {

@@ -50,14 +50,6 @@ struct Content {
     over: bool,
 }
 
-/// What taking a message came to.
-#[derive(Debug)]
-pub(super) struct Taking {
-    pub(super) received: Received,
-    /// Whether it is the first that the machine is not told yet.
-    pub(super) first: bool,
-}
-
 impl Inbox {
     /// Puts messages behind the others, and says whom that wakes.
     pub(super) fn push(&self, came: &mut Vec<(u64, Received)>, wakes: &mut Wakes) {
@@ -69,17 +61,22 @@ impl Inbox {
         wakes.take_all(&mut content.takers);
     }
 
-    /// Takes the first; `None` when there is none and none will come.
-    pub(super) fn poll(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Taking>> {
+    /// Takes the first; `None` when there is none and none will come. `first` says whether it is the first that the machine
+    /// is not told yet.
+    pub(super) fn poll(
+        &self,
+        place: &mut Place,
+        context: &Context<'_>,
+        first: &mut bool,
+    ) -> Poll<Option<Received>> {
         let mut content = self.lock();
-        let (taking, gone) = match content.take(&self.untold) {
-            Some(taking) => (Poll::Ready(Some(taking)), content.takers.leave(place)),
-            None if content.over => (Poll::Ready(None), content.takers.leave(place)),
-            None => (Poll::Pending, content.takers.wait(place, context.waker())),
-        };
+        let taken = content.take(&self.untold, first);
+        let waits = taken.is_none() && !content.over;
+        let gone =
+            if waits { content.takers.wait(place, context.waker()) } else { content.takers.leave(place) };
         drop(content);
         drop(gone);
-        taking
+        if waits { Poll::Pending } else { Poll::Ready(taken) }
     }
 
     /// Somebody waits no more.
@@ -88,9 +85,9 @@ impl Inbox {
         drop(gone);
     }
 
-    /// Takes the first, if there is one now.
-    pub(super) fn take(&self) -> Option<Taking> {
-        self.lock().take(&self.untold)
+    /// Takes the first, if there is one now; `first` as for [`poll`](Self::poll).
+    pub(super) fn take(&self, first: &mut bool) -> Option<Received> {
+        self.lock().take(&self.untold, first)
     }
 
     /// What was taken and is to be told.
@@ -118,14 +115,18 @@ impl Inbox {
 }
 
 impl Content {
-    fn take(&mut self, untold: &AtomicBool) -> Option<Taking> {
+    fn take(&mut self, untold: &AtomicBool, first: &mut bool) -> Option<Received> {
         let (serial, received) = self.waiting.pop_front()?;
         let took = Took { peer: received.from, lane: received.lane, serial };
         match self.taken.last_mut() {
             Some(last) if (last.peer, last.lane) == (took.peer, took.lane) => *last = took,
             Some(_) | None => self.taken.push(took),
         }
-        let first = !untold.swap(true, Ordering::AcqRel);
-        Some(Taking { received, first })
+        // It is set under the lock alone, and what is taken to be told is taken under the lock once it is not.
+        *first = !untold.load(Ordering::Acquire);
+        if *first {
+            untold.store(true, Ordering::Release);
+        }
+        Some(received)
     }
 }

@@ -43,7 +43,6 @@ pub use happenings::{Happening, Paused};
 pub use inbox::Received;
 pub use jobs::{Dial, Job};
 pub use post::Undelivered;
-pub(crate) use post::Unsent;
 pub(crate) use state::State;
 pub(crate) use wakes::Place;
 
@@ -54,7 +53,7 @@ use crate::platform::names::Resolver;
 use crate::platform::surroundings::Surroundings;
 use asks::ANSWER;
 use halves::Signal;
-use inbox::{Inbox, Taking};
+use inbox::Inbox;
 use links::Facts;
 use outbox::{Outbox, Put};
 use pen::Pen;
@@ -231,11 +230,10 @@ impl Hub {
 
     /// The next message, if there is one now.
     pub(crate) fn take(&self) -> Option<Received> {
-        let taking = self.0.inbox.take();
-        if taking.is_none() {
-            self.tell_taken(&self.0.inbox);
-        }
-        Some(self.taken(taking?))
+        let mut first = false;
+        let taken = self.0.inbox.take(&mut first);
+        self.taken(&self.0.inbox, taken.is_some(), first);
+        taken
     }
 
     /// The next message; `None` once no more will come.
@@ -259,11 +257,10 @@ impl Hub {
     }
 
     fn poll_inbox(&self, inbox: &Inbox, place: &mut Place, context: &Context<'_>) -> Poll<Option<Received>> {
-        let taking = inbox.poll(place, context);
-        if taking.is_pending() {
-            self.tell_taken(inbox);
-        }
-        taking.map(|taking| taking.map(|taking| self.taken(taking)))
+        let mut first = false;
+        let taken = inbox.poll(place, context, &mut first);
+        self.taken(inbox, taken.is_ready(), first);
+        taken
     }
 
     /// How many are there to answer questions.
@@ -271,30 +268,25 @@ impl Hub {
         &self.0.serving
     }
 
-    /// The machine is told what was taken with whatever it is told next, once whoever takes waits for more, or in a moment.
-    fn taken(&self, taking: Taking) -> Received {
-        if taking.first {
+    /// The machine is told what was taken with whatever it is told next, in a moment, or once whoever takes waits for more:
+    /// then what was held back is written, too.
+    fn taken(&self, inbox: &Inbox, any: bool, first: bool) {
+        if first {
             self.with_untold(State::tell_soon);
-        }
-        taking.received
-    }
-
-    /// Whoever takes waits for more: what was taken is told, and what was held back is written.
-    fn tell_taken(&self, inbox: &Inbox) {
-        if inbox.has_taken() || self.0.holds.load(Ordering::Acquire) {
+        } else if !any && (inbox.has_taken() || self.0.holds.load(Ordering::Acquire)) {
             self.with(State::let_go);
         }
     }
 
-    /// Sends a message, or says why not; with a place and a waker it is noted who waits for room.
+    /// Sends a message, which is gone then, or says why not; with a place and a waker it is noted who waits for room.
     pub(crate) fn post(
         &self,
         peer: NodeId,
-        message: mesh_proto::Message<'static>,
+        message: &mut Option<mesh_proto::Message<'static>>,
         waits: Option<(&mut Place, &Waker)>,
-    ) -> Result<(), Unsent> {
+    ) -> Result<(), Unable> {
         match self.0.outbox.put(&peer, message) {
-            Put::Unknown(message) => self.with(|state| {
+            Put::Unknown => self.with(|state| {
                 let sent = state.send(peer, message, waits);
                 state.know_room(peer, &self.0.outbox);
                 sent

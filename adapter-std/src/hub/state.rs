@@ -21,7 +21,7 @@ use super::links::Links;
 use super::naming::Names;
 use super::neighbourhood::Datagram;
 use super::outbox::Outbox;
-use super::post::{Post, Unsent};
+use super::post::Post;
 use super::wakes::{Place, Waiters, Wakes};
 use super::{Serving, sooner};
 use crate::platform::clock::Time;
@@ -250,25 +250,29 @@ impl State {
         }
     }
 
-    /// Sends a message, or says why not; with a place and a waker it is noted who waits for room.
+    /// Sends a message, which is gone then, or says why not; with a place and a waker it is noted who waits for room.
     pub(super) fn send(
         &mut self,
         peer: NodeId,
-        message: Message<'static>,
+        sent: &mut Option<Message<'static>>,
         waits: Option<(&mut Place, &Waker)>,
-    ) -> Result<(), Unsent> {
+    ) -> Result<(), Unable> {
+        let Some(message) = &*sent else { return Ok(()) };
         let why = if self.rest.post.has_unsent(&peer) {
             Unable::NoRoom
         } else {
-            match self.tell(Input::Send { peer, messages: (&message).into() }) {
+            match self.tell(Input::Send { peer, messages: message.into() }) {
                 Answer::Sent { stopped: Some(why), .. } | Answer::Unable(why) => why,
-                Answer::Sent { stopped: None, .. } | Answer::Done | Answer::Link(_) => return Ok(()),
+                Answer::Sent { stopped: None, .. } | Answer::Done | Answer::Link(_) => {
+                    *sent = None;
+                    return Ok(());
+                }
             }
         };
         if let (Unable::NoRoom, Some((place, waker))) = (why, waits) {
             self.rest.post.waits_for_room(peer, place, waker, &mut self.rest.wakes);
         }
-        Err(Unsent { message, why })
+        Err(why)
     }
 
     /// Tells of messages that were sent a moment ago, when they fitted.
