@@ -1,9 +1,11 @@
-//! The two halves of a link, driven by hand: what is written when, and by whom.
+//! A node driven by hand: its jobs, the two halves of a link, what is written when, and by whom.
 
 extern crate alloc;
 
 use alloc::sync::Arc;
 use alloc::task::Wake;
+use core::net::SocketAddr;
+use core::pin::pin;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
@@ -12,7 +14,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use adapter_std::handle::{Builder, Driver, Mesh, Messages, Started};
-use adapter_std::hub::{Attached, Hub, Link};
+use adapter_std::hub::{Attached, Hub, Job, Link};
 use adapter_std::platform::clock::Time;
 use mesh_proto::wire::MeshSecret;
 use mesh_proto::{Now, PathClass, Wait};
@@ -265,4 +267,47 @@ fn an_end_of_a_link_lets_go_of_its_stream() {
     drop(a.link);
     assert!(over.is_over());
     assert_eq!(Arc::strong_count(&written), 1);
+}
+
+/// What comes of a future that is polled once, and dropped.
+fn once<T>(future: impl Future<Output = T>, waker: &Waker) -> Poll<T> {
+    pin!(future).poll(&mut Context::from_waker(waker))
+}
+
+#[test]
+fn a_job_that_was_waited_for_in_vain_comes_to_the_next_who_asks() {
+    let Pair { a, .. } = Pair::new(usize::MAX);
+    let waker = Waker::from(Arc::clone(&a.woken));
+    while let Poll::Ready(job) = once(a.hub.job(), &waker) {
+        assert!(matches!(job, Job::Look), "{job:?}");
+        a.hub.look();
+    }
+    a.is_woken();
+    let address = SocketAddr::from(([127, 0, 0, 1], 9));
+    a.mesh.keep(address).expect("there is a place");
+    assert!(a.is_woken(), "whoever asked last is told, though what it asked with is gone");
+    let dialed = loop {
+        match once(a.hub.job(), &waker) {
+            Poll::Ready(Job::Dial(dial)) => break dial.address(),
+            Poll::Ready(Job::Look) => a.hub.look(),
+            other => panic!("no dial but {other:?}"),
+        };
+    };
+    assert_eq!(dialed, address);
+}
+
+#[test]
+fn what_is_to_be_written_stays_however_often_it_is_waited_for() {
+    let mut pair = Pair::new(0);
+    let waker = Waker::from(Arc::clone(&pair.a.woken));
+    assert!(once(pair.a.link.outgoing.ready(), &waker).is_pending());
+    pair.a.is_woken();
+    pair.send("hello");
+    assert!(pair.a.is_woken());
+    for _ in 0..3 {
+        assert_eq!(once(pair.a.link.outgoing.ready(), &waker), Poll::Ready(true));
+    }
+    let bytes = pair.a.write();
+    pair.b.read(&bytes);
+    assert_eq!(pair.b.body().as_deref(), Some(&b"hello"[..]));
 }

@@ -75,6 +75,7 @@
 //! * [`Event`], [`Action`]: what goes in and what comes out. [`Frame`]: what travels.
 //! * [`Config`]: everything that can be set, and what is refused.
 //! * [`Mesh::news`], [`Mesh::explain`], [`Mesh::stats`]: what holds, why, and how often.
+//! * [`question`]: how questions and their answers are laid out in messages.
 //! * `wire` (feature `noise`): the channel that a link's frames go through.
 //! * `node` (feature `noise`): handshakes, admission and the machine in one, for drivers.
 //! * `sim` (feature `sim`): many machines on one virtual clock, to test what is built on them.
@@ -114,6 +115,7 @@ mod message;
 mod news;
 #[cfg(feature = "noise")]
 pub mod node;
+pub mod question;
 mod rate;
 mod reason;
 pub mod rules;

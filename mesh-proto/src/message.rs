@@ -56,7 +56,8 @@ pub struct Message<'a> {
     /// On which lane.
     pub lane: Lane,
     /// The application's own mark of what the message is: it travels with the message, and the machine never looks at it.
-    /// So the receiver can tell an answer from a question, say, without a byte of the body.
+    /// So the receiver can tell one sort of message from another without a byte of the body. The kinds from
+    /// [`FIRST_RESERVED`](crate::question::FIRST_RESERVED) on are those of questions and their answers.
     pub kind: u8,
     /// The sender's own name for it, which the machine gives back and never looks at.
     pub token: u64,

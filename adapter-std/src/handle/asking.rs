@@ -8,6 +8,7 @@ use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 
 use futures_core::Stream;
+use mesh_proto::question::{Head, Reply};
 use mesh_proto::{NodeId, Outcome, Reason};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,8 +16,8 @@ use serde::de::DeserializeOwned;
 use super::sending::Posting;
 use super::waiting::{Waits, next};
 use super::{Mesh, Message, Receipt, SendError};
-use crate::hub::asks::{ANSWER, ASK, Answer, NUMBER, number};
-use crate::hub::{Place, Received, Serving};
+use crate::hub::asks::{Answer, bare};
+use crate::hub::{Arrived, Place, Received, Serving};
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,27 +83,27 @@ impl Mesh {
         peer: NodeId,
         question: &Q,
     ) -> Result<A, RequestError> {
-        match self.ask(peer, ASK, question).await? {
-            Answer::Given(body) => postcard::from_bytes(&body).map_err(|_| RequestError::OtherType),
-            Answer::Unreadable => Err(RequestError::Unreadable),
-            Answer::Declined => Err(RequestError::Declined),
-            Answer::Nobody => Err(RequestError::Nobody),
+        match self.ask(peer, Head::Question, question).await? {
+            Answer::Came(Reply::Given, body) => {
+                postcard::from_bytes(&body).map_err(|_| RequestError::OtherType)
+            }
+            Answer::Came(Reply::Unreadable, _) => Err(RequestError::Unreadable),
+            Answer::Came(Reply::Declined | Reply::Other(_), _) => Err(RequestError::Declined),
+            Answer::Came(Reply::Nobody, _) => Err(RequestError::Nobody),
             Answer::Ended(reason) => Err(RequestError::Ended(reason)),
         }
     }
 
-    /// Sends something of this kind, which has to be answered, and waits for the answer.
+    /// Sends something under this head, which has to be answered, and waits for the answer.
     pub(super) async fn ask<Q: Serialize>(
         &self,
         peer: NodeId,
-        kind: u8,
+        head: fn(u64) -> Head,
         question: &Q,
     ) -> Result<Answer, RequestError> {
         let run = self.run_of(peer);
         let asked = Asked { mesh: self, number: self.hub().with(|state| state.asks().begin(peer, run)) };
-        let mut body = asked.number.to_le_bytes().to_vec();
-        body = postcard::to_extend(question, body).map_err(|_| RequestError::Unwritable)?;
-        let message = Message::from(body).of_kind(kind);
+        let message = write(head(asked.number), question).map_err(|_| RequestError::Unwritable)?;
         let receipt = self.post_with_receipt(peer, message.posted()).await.map_err(RequestError::Unsent)?;
         asked.answer(receipt).await
     }
@@ -113,6 +114,12 @@ impl Mesh {
         self.hub().serving().0.fetch_add(1, Ordering::AcqRel);
         Requests { mesh: self.clone(), serving: Arc::clone(self.hub().serving()), place: Place::NONE }
     }
+}
+
+/// A message with this head in front of what is said.
+fn write<T: Serialize>(head: Head, said: &T) -> postcard::Result<Message> {
+    let body = postcard::to_extend(said, head.to_bytes().to_vec())?;
+    Ok(Message::from(body).of_kind(head.kind()))
 }
 
 /// A question that waits for its answer.
@@ -171,8 +178,12 @@ impl Waits for Requests {
     type Comes = Option<Request>;
 
     fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Request>> {
-        let received = core::task::ready!(self.mesh.hub().poll_asked(&mut self.place, context));
-        Poll::Ready(received.map(|received| Request { mesh: self.mesh.clone(), received, answered: false }))
+        let arrived = core::task::ready!(self.mesh.hub().poll_asked(&mut self.place, context));
+        Poll::Ready(arrived.map(|Arrived { received, awaited }| Request {
+            mesh: self.mesh.clone(),
+            received,
+            awaited,
+        }))
     }
 
     fn give_up(&mut self) {
@@ -202,7 +213,8 @@ impl Drop for Requests {
 pub struct Request {
     mesh: Mesh,
     received: Received,
-    answered: bool,
+    /// The number under which an answer is awaited, until there is one.
+    awaited: Option<u64>,
 }
 
 impl Request {
@@ -218,9 +230,8 @@ impl Request {
     ///
     /// It is of another type. The asking end is told so.
     pub fn read<Q: DeserializeOwned>(&mut self) -> Result<Q, Undecodable> {
-        let body = self.received.body.get(NUMBER..).unwrap_or_default();
-        postcard::from_bytes(body).map_err(|_| {
-            self.tell(&Answer::Unreadable);
+        postcard::from_bytes(&self.received.body).map_err(|_| {
+            self.tell(Reply::Unreadable);
             Undecodable(self.received.clone())
         })
     }
@@ -234,32 +245,25 @@ impl Request {
         if !self.mesh.hub().goes_on(self.received.from) {
             return Err(AnswerError::Ended);
         }
+        let Some(number) = self.awaited else { return Ok(()) };
         // What serde cannot write down is no answer.
-        let answer = postcard::to_extend(answer, Vec::new())
-            .map_or(Answer::Declined, |body| Answer::Given(body.into()));
-        let Some(message) = self.message(&answer) else { return Ok(()) };
-        let posting = Posting::new(self.mesh.hub(), self.received.from, message.posted());
-        posting.await.map_err(AnswerError::Unsent)?;
-        self.answered = true;
+        let message = write(Head::Answer(number, Reply::Given), answer)
+            .map_or_else(|_| bare(Head::Answer(number, Reply::Declined)), Message::posted);
+        Posting::new(self.mesh.hub(), self.received.from, message).await.map_err(AnswerError::Unsent)?;
+        self.awaited = None;
         Ok(())
     }
 
-    fn message(&self, answer: &Answer) -> Option<Message> {
-        Some(Message::new(answer.body(number(&self.received.body)?)).of_kind(ANSWER))
-    }
-
-    fn tell(&mut self, answer: &Answer) {
-        if !core::mem::replace(&mut self.answered, true)
-            && let Some(number) = number(&self.received.body)
-        {
-            self.mesh.hub().answer(self.received.from, number, answer);
+    fn tell(&mut self, reply: Reply) {
+        if let Some(number) = self.awaited.take() {
+            self.mesh.hub().reply(self.received.from, number, reply);
         }
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        self.tell(&Answer::Declined);
+        self.tell(Reply::Declined);
     }
 }
 

@@ -3,13 +3,12 @@
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use bytes::Bytes;
 use futures_core::Stream;
+use mesh_proto::question::Reply;
 
 use super::Mesh;
 use super::waiting::{Waits, next};
-use crate::hub::asks::{Answer, TOLD, told};
-use crate::hub::{Place, Received};
+use crate::hub::{Arrived, Place, Received};
 
 /// The messages that come to a node, each once; the end once the node has ended. Several of these share them: each message
 /// goes to one. What is not taken slows its sender down, and nothing is lost.
@@ -33,28 +32,22 @@ impl Messages {
 
     /// The next message, if one has come already.
     pub fn try_next(&mut self) -> Option<Received> {
-        let mut received = self.mesh.hub().take();
-        if let Some(received) = &mut received {
-            self.as_bytes(received);
-        }
-        received
+        let arrived = self.mesh.hub().take()?;
+        Some(self.as_bytes(arrived))
     }
 
     /// The next message as it came: whoever sent it may wait to hear whether it could be read.
-    pub(super) fn poll_raw(&mut self, context: &Context<'_>) -> Poll<Option<Received>> {
+    pub(super) fn poll_raw(&mut self, context: &Context<'_>) -> Poll<Option<Arrived>> {
         self.mesh.hub().poll_take(&mut self.place, context)
     }
 
     /// Bytes can always be read.
-    fn as_bytes(&self, received: &mut Received) {
-        if received.kind != TOLD {
-            return;
+    fn as_bytes(&self, arrived: Arrived) -> Received {
+        let Arrived { received, awaited } = arrived;
+        if let Some(number) = awaited {
+            self.mesh.hub().reply(received.from, number, Reply::Given);
         }
-        let number;
-        (*received, number) = told(received.clone());
-        if let Some(number) = number {
-            self.mesh.hub().answer(received.from, number, &Answer::Given(Bytes::new()));
-        }
+        received
     }
 }
 
@@ -62,11 +55,7 @@ impl Waits for Messages {
     type Comes = Option<Received>;
 
     fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Received>> {
-        let mut received = self.poll_raw(context);
-        if let Poll::Ready(Some(received)) = &mut received {
-            self.as_bytes(received);
-        }
-        received
+        self.poll_raw(context).map(|arrived| arrived.map(|arrived| self.as_bytes(arrived)))
     }
 
     fn give_up(&mut self) {

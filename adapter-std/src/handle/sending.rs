@@ -7,10 +7,10 @@ use core::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_sink::Sink;
+use mesh_proto::question::FIRST_RESERVED;
 use mesh_proto::{Lane, NodeId, OnRestart, Outcome, Unable, Wants};
 
 use super::Mesh;
-use crate::hub::asks::TOLD;
 use crate::hub::{Hub, Place};
 
 /// A message to send. Whatever becomes bytes is one.
@@ -43,9 +43,8 @@ impl Message {
         Self { lane: Lane::Urgent, ..self }
     }
 
-    /// With a mark of what it is, which the other end gets with it. The marks from 253 on are those of questions, answers and
-    /// typed messages with a receipt:
-    /// with one of these, a message is refused.
+    /// With a mark of what it is, which the other end gets with it. With one from [`FIRST_RESERVED`] on it is refused: those
+    /// are the marks of questions, answers and typed messages with a receipt.
     #[must_use]
     pub fn of_kind(self, kind: u8) -> Self {
         Self { kind, ..self }
@@ -65,7 +64,11 @@ impl Message {
 
     /// As the machine takes it, if its kind is the application's to choose.
     pub(super) fn checked(self) -> Result<mesh_proto::Message<'static>, SendError> {
-        if self.kind >= TOLD { Err(SendError::Reserved { kind: self.kind }) } else { Ok(self.posted()) }
+        if self.kind >= FIRST_RESERVED {
+            Err(SendError::Reserved { kind: self.kind })
+        } else {
+            Ok(self.posted())
+        }
     }
 
     /// As the machine takes it.
@@ -105,7 +108,7 @@ pub enum SendError {
     },
     /// Its kind is one of those of [questions](Mesh::request) and their answers.
     Reserved {
-        /// The kind: choose one below 253.
+        /// The kind: choose one below [`FIRST_RESERVED`].
         kind: u8,
     },
     /// The node leaves, or has ended.
@@ -124,7 +127,8 @@ impl fmt::Display for SendError {
                 write!(f, "the message is larger than {limit} bytes: split it, or raise the limit")
             }
             Self::Reserved { kind } => {
-                write!(f, "messages of kind {kind} are questions, answers or typed: choose a kind below {TOLD}")
+                let what = "questions, answers or typed";
+                write!(f, "messages of kind {kind} are {what}: choose a kind below {FIRST_RESERVED}")
             }
             Self::Leaving => f.write_str("the node is leaving, or has left"),
         }

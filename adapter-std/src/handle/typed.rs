@@ -7,6 +7,7 @@ use core::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
+use mesh_proto::question::{Head, Reply};
 use mesh_proto::{NodeId, Outcome, Reason};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,8 +15,8 @@ use serde::de::DeserializeOwned;
 use super::asking::{RequestError, Undecodable};
 use super::waiting::{Waits, next};
 use super::{Mesh, Messages, SendError};
-use crate::hub::Received;
-use crate::hub::asks::{Answer, TOLD, told};
+use crate::hub::Arrived;
+use crate::hub::asks::Answer;
 
 impl Mesh {
     /// Messages of one type, both ways.
@@ -53,9 +54,9 @@ impl<T: Serialize> Typed<T> {
     ///
     /// Why it was not sent, taken or read.
     pub async fn send_with_receipt(&self, peer: NodeId, message: &T) -> Result<(), TypedError> {
-        match self.mesh.ask(peer, TOLD, message).await {
-            Ok(Answer::Given(_)) => Ok(()),
-            Ok(Answer::Unreadable | Answer::Declined | Answer::Nobody)
+        match self.mesh.ask(peer, Head::Told, message).await {
+            Ok(Answer::Came(Reply::Given, _)) => Ok(()),
+            Ok(Answer::Came(Reply::Unreadable | Reply::Declined | Reply::Nobody | Reply::Other(_), _))
             | Err(
                 RequestError::Unreadable
                 | RequestError::Declined
@@ -76,12 +77,12 @@ impl<T: DeserializeOwned> Typed<T> {
         next(self).await
     }
 
-    fn read(&self, received: Received) -> Result<(NodeId, T), Undecodable> {
-        let (received, number) = told(received);
+    fn read(&self, arrived: Arrived) -> Result<(NodeId, T), Undecodable> {
+        let Arrived { received, awaited } = arrived;
         let message = postcard::from_bytes(&received.body);
-        if let Some(number) = number {
-            let answer = if message.is_ok() { Answer::Given(Bytes::new()) } else { Answer::Unreadable };
-            self.mesh.hub().answer(received.from, number, &answer);
+        if let Some(number) = awaited {
+            let reply = if message.is_ok() { Reply::Given } else { Reply::Unreadable };
+            self.mesh.hub().reply(received.from, number, reply);
         }
         match message {
             Ok(message) => Ok((received.from, message)),
@@ -94,8 +95,8 @@ impl<T: DeserializeOwned> Waits for Typed<T> {
     type Comes = Option<Result<(NodeId, T), Undecodable>>;
 
     fn poll_next(&mut self, context: &Context<'_>) -> Poll<Self::Comes> {
-        let received = ready!(self.messages.poll_raw(context));
-        Poll::Ready(received.map(|received| self.read(received)))
+        let arrived = ready!(self.messages.poll_raw(context));
+        Poll::Ready(arrived.map(|arrived| self.read(arrived)))
     }
 
     fn give_up(&mut self) {

@@ -1,84 +1,34 @@
-//! Questions that wait for their answers.
-//!
-//! A question and its answer are messages of two kinds of their own. Both begin with the number of the question, which the
-//! asking node gives; an answer then has a byte that says what it is.
+//! Questions that wait for their answers. How both are laid out is in [`mesh_proto::question`].
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::sync::atomic::AtomicUsize;
 use core::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use mesh_proto::{Incarnation, NodeId, PeerView, Reason, Standing};
+use mesh_proto::question::{Head, Reply};
+use mesh_proto::{Incarnation, Message, NodeId, PeerView, Reason, Standing};
 
-use super::inbox::Received;
 use super::wakes::Wakes;
+use super::{Hub, State};
 
-/// The kind of a message whose sender waits to hear whether it was read. It begins as a question does, and what is said of it
-/// is an answer.
-pub(crate) const TOLD: u8 = 253;
-/// The kind of a message that asks.
-pub(crate) const ASK: u8 = 254;
-/// The kind of a message that answers.
-pub(crate) const ANSWER: u8 = 255;
-/// How long the number of a question is.
-pub(crate) const NUMBER: usize = 8;
-
-/// What an answer is.
+/// What a question comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// What was asked for.
-    Given(Bytes),
-    /// The question could not be read.
-    Unreadable,
-    /// It was read, and dropped.
-    Declined,
-    /// Nobody answers questions there.
-    Nobody,
-    /// The session ended before there was one.
+    /// This was said, and this stood behind it.
+    Came(Reply, Bytes),
+    /// The session ended before anything was.
     Ended(Reason),
 }
 
-impl Answer {
-    /// As the body of a message.
-    pub(crate) fn body(&self, number: u64) -> Bytes {
-        let (word, rest): (u8, &[u8]) = match self {
-            Self::Given(body) => (0, body),
-            Self::Unreadable => (1, &[]),
-            Self::Declined | Self::Ended(_) => (2, &[]),
-            Self::Nobody => (3, &[]),
-        };
-        let mut body = Vec::with_capacity(NUMBER + 1 + rest.len());
-        body.extend_from_slice(&number.to_le_bytes());
-        body.push(word);
-        body.extend_from_slice(rest);
-        body.into()
-    }
-
-    /// From the body of a message; nothing if it is none.
-    fn read(body: &Bytes) -> Option<(u64, Self)> {
-        let number = number(body)?;
-        let answer = match body.get(NUMBER)? {
-            0 => Self::Given(body.slice(NUMBER + 1..)),
-            1 => Self::Unreadable,
-            2 => Self::Declined,
-            3 => Self::Nobody,
-            _ => return None,
-        };
-        Some((number, answer))
-    }
+/// A message with nothing behind its head.
+pub(crate) fn bare(head: Head) -> Message<'static> {
+    Message::plain(head.to_bytes().to_vec().into()).of_kind(head.kind())
 }
 
-/// The number in front of a question or an answer.
-pub(crate) fn number(body: &Bytes) -> Option<u64> {
-    body.first_chunk::<NUMBER>().map(|number| u64::from_le_bytes(*number))
-}
-
-/// A message without the number in front of it, which is there if whoever sent it waits to hear whether it was read.
-pub(crate) fn told(received: Received) -> (Received, Option<u64>) {
-    match number(&received.body).filter(|_| received.kind == TOLD) {
-        Some(number) => (Received { kind: 0, body: received.body.slice(NUMBER..), ..received }, Some(number)),
-        None => (received, None),
-    }
-}
+/// How many are there to answer questions.
+#[derive(Debug, Default)]
+pub(crate) struct Serving(pub(crate) AtomicUsize);
 
 /// Questions that wait.
 #[derive(Debug, Default)]
@@ -119,7 +69,9 @@ impl Asks {
     }
 
     pub(super) fn poll(&mut self, number: u64, context: &Context<'_>, wakes: &mut Wakes) -> Poll<Answer> {
-        let Some(ask) = self.waiting.get_mut(&number) else { return Poll::Ready(Answer::Declined) };
+        let Some(ask) = self.waiting.get_mut(&number) else {
+            return Poll::Ready(Answer::Came(Reply::Declined, Bytes::new()));
+        };
         match ask.answer.take() {
             Some(answer) => Poll::Ready(answer),
             None if self.over => Poll::Ready(Answer::Ended(Reason::Shutdown)),
@@ -131,8 +83,7 @@ impl Asks {
     }
 
     /// An answer came. One that nobody waits for, or that somebody else was asked for, means nothing; nor does a second.
-    pub(super) fn answered(&mut self, from: NodeId, body: &Bytes, wakes: &mut Wakes) {
-        let Some((number, answer)) = Answer::read(body) else { return };
+    pub(super) fn answered(&mut self, from: NodeId, number: u64, answer: Answer, wakes: &mut Wakes) {
         if let Some(ask) =
             self.waiting.get_mut(&number).filter(|ask| ask.peer == from && ask.answer.is_none())
         {
@@ -162,5 +113,48 @@ impl Asks {
     pub(super) fn end(&mut self, wakes: &mut Wakes) {
         self.over = true;
         self.waiting.values_mut().for_each(|ask| wakes.take(&mut ask.waker));
+    }
+}
+
+impl Hub {
+    /// Whether there is a session. One that has ended took its questions with it: a word about one would begin another.
+    pub(crate) fn goes_on(&self, peer: NodeId) -> bool {
+        self.with(|state| state.goes_on(&peer))
+    }
+
+    /// Says what becomes of a question, now or once there is room.
+    pub(crate) fn reply(&self, peer: NodeId, number: u64, reply: Reply) {
+        let message = bare(Head::Answer(number, reply));
+        self.with(|state| {
+            if state.goes_on(&peer) {
+                let now = state.now();
+                state.owe(now, peer, message);
+                state.know_room(peer, &self.0.outbox);
+            }
+        });
+    }
+
+    /// How many are there to answer questions.
+    pub(crate) fn serving(&self) -> &Arc<Serving> {
+        &self.0.serving
+    }
+}
+
+impl State {
+    /// Whether there is a session with a peer.
+    pub(super) fn goes_on(&self, peer: &NodeId) -> bool {
+        self.node().mesh().peer(peer).is_some_and(|peer| match peer.standing {
+            Standing::Up { .. } | Standing::Away { .. } => true,
+            Standing::Down { .. } => false,
+        })
+    }
+
+    /// The answer to a question.
+    pub(crate) fn poll_answer(&mut self, number: u64, context: &Context<'_>) -> Poll<Answer> {
+        self.rest.asks.poll(number, context, &mut self.rest.wakes)
+    }
+
+    pub(crate) fn asks(&mut self) -> &mut Asks {
+        &mut self.rest.asks
     }
 }

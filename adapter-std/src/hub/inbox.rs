@@ -24,6 +24,14 @@ pub struct Received {
     pub body: Bytes,
 }
 
+/// A message that came, and what its sender waits for.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    pub(crate) received: Received,
+    /// The number under which an answer to it is awaited, if one is.
+    pub(crate) awaited: Option<u64>,
+}
+
 /// A message was taken: what the machine is told.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Took {
@@ -43,7 +51,7 @@ pub(super) struct Inbox {
 
 #[derive(Debug, Default)]
 struct Content {
-    waiting: VecDeque<(u64, Received)>,
+    waiting: VecDeque<(u64, Arrived)>,
     /// What was taken, and the machine was not told yet.
     taken: Vec<Took>,
     takers: Waiters,
@@ -52,7 +60,7 @@ struct Content {
 
 impl Inbox {
     /// Puts messages behind the others, and says whom that wakes.
-    pub(super) fn push(&self, came: &mut Vec<(u64, Received)>, wakes: &mut Wakes) {
+    pub(super) fn push(&self, came: &mut Vec<(u64, Arrived)>, wakes: &mut Wakes) {
         if came.is_empty() {
             return;
         }
@@ -68,7 +76,7 @@ impl Inbox {
         place: &mut Place,
         context: &Context<'_>,
         first: &mut bool,
-    ) -> Poll<Option<Received>> {
+    ) -> Poll<Option<Arrived>> {
         let mut content = self.lock();
         let taken = content.take(&self.untold, first);
         let waits = taken.is_none() && !content.over;
@@ -86,7 +94,7 @@ impl Inbox {
     }
 
     /// Takes the first, if there is one now; `first` as for [`poll`](Self::poll).
-    pub(super) fn take(&self, first: &mut bool) -> Option<Received> {
+    pub(super) fn take(&self, first: &mut bool) -> Option<Arrived> {
         self.lock().take(&self.untold, first)
     }
 
@@ -115,9 +123,9 @@ impl Inbox {
 }
 
 impl Content {
-    fn take(&mut self, untold: &AtomicBool, first: &mut bool) -> Option<Received> {
-        let (serial, received) = self.waiting.pop_front()?;
-        let took = Took { peer: received.from, lane: received.lane, serial };
+    fn take(&mut self, untold: &AtomicBool, first: &mut bool) -> Option<Arrived> {
+        let (serial, arrived) = self.waiting.pop_front()?;
+        let took = Took { peer: arrived.received.from, lane: arrived.received.lane, serial };
         match self.taken.last_mut() {
             Some(last) if (last.peer, last.lane) == (took.peer, took.lane) => *last = took,
             Some(_) | None => self.taken.push(took),
@@ -127,6 +135,6 @@ impl Content {
         if *first {
             untold.store(true, Ordering::Release);
         }
-        Some(received)
+        Some(arrived)
     }
 }

@@ -185,12 +185,12 @@ impl Entry {
 impl State {
     /// A stream is open: its tasks are about to begin.
     pub(super) fn open(&mut self, link: LinkId, facts: Facts) -> Arc<Signal> {
-        let links = &mut self.rest().links;
+        let links = &mut self.rest.links;
         let entry = links.all.entry(link).or_insert_with(|| Entry::new(facts));
         entry.has_tasks = true;
         let signal = Arc::clone(&entry.signal);
         let Facts { side, remote, local, class } = facts;
-        self.rest().note(Happening::LinkOpened { link, side, remote, local, class });
+        self.rest.note(Happening::LinkOpened { link, side, remote, local, class });
         signal
     }
 
@@ -201,7 +201,7 @@ impl State {
         local: Option<SocketAddr>,
         remote: Option<SocketAddr>,
     ) -> Option<Arc<Signal>> {
-        let entry = self.rest().links.all.get_mut(&link)?;
+        let entry = self.rest.links.all.get_mut(&link)?;
         entry.facts.local = local;
         entry.facts.remote = remote.or(entry.facts.remote);
         let facts = entry.facts;
@@ -209,25 +209,25 @@ impl State {
     }
 
     /// Tells a task that dials when its dial is over; nothing if it is already.
-    pub(super) fn signal(&mut self, link: LinkId) -> Option<Arc<Signal>> {
-        self.rest().links.signal(link)
+    pub(super) fn signal(&self, link: LinkId) -> Option<Arc<Signal>> {
+        self.rest.links.signal(link)
     }
 
     /// Whether a link that was not over until now is.
-    pub(super) fn ends_now(&mut self, link: LinkId) -> bool {
-        self.rest().links.all.get(&link).is_some_and(|entry| !entry.signal.is_over())
+    pub(super) fn ends_now(&self, link: LinkId) -> bool {
+        self.rest.links.all.get(&link).is_some_and(|entry| !entry.signal.is_over())
     }
 
     /// A link ended by itself, and the machine knows.
     pub(super) fn told_closed(&mut self, link: LinkId, reason: Reason) {
-        let rest = self.rest();
+        let rest = &mut self.rest;
         if let Some(closed) = rest.links.close(link, reason, &mut rest.wakes) {
             rest.note(closed);
         }
     }
 
     pub(super) fn link_mut(&mut self, link: LinkId) -> Option<&mut Entry> {
-        self.rest().links.all.get_mut(&link)
+        self.rest.links.all.get_mut(&link)
     }
 
     /// The reader of a link that has just come up.
@@ -246,7 +246,7 @@ impl State {
 
     /// The tasks of a link are done.
     pub(super) fn release(&mut self, link: LinkId) {
-        let rest = self.rest();
+        let rest = &mut self.rest;
         rest.links.all.remove(&link);
         rest.post.look_again(&mut rest.wakes);
     }

@@ -9,7 +9,8 @@ use mesh_proto::node::Input;
 use mesh_proto::{Instant, MAX_ROUTES, NodeId, Route, Routes, Wait};
 
 use super::happenings::Happening;
-use super::{Hub, State, sooner};
+use super::jobs::sooner;
+use super::{Hub, State};
 use crate::platform::names::NameError;
 
 /// How long an answer holds.
@@ -83,7 +84,7 @@ impl State {
                 name.at = Wait::Until(now.after(name.again));
                 name.again = (name.again * 2).min(HOLDS);
                 let happening = Happening::NameFailed { name: text.to_owned(), error: error.to_string() };
-                self.rest().note(happening);
+                self.rest.note(happening);
                 return;
             }
         };

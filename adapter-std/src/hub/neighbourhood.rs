@@ -21,7 +21,7 @@ pub(super) struct Datagram {
 impl Hub {
     /// Watches the surroundings from now on, on a thread of its own. What is announced before this is heard by nobody.
     pub(crate) fn watch_surroundings(&self, watched: Watched, clock: Clock) -> std::io::Result<()> {
-        self.with(|state| state.rest().announces = watched.group.is_some());
+        self.with(|state| state.rest.announces = watched.group.is_some());
         let weak = Arc::downgrade(&self.0);
         // Whoever is heard at once makes the node say that it is there: that waits until it can be said.
         let mut place = self.0.surroundings.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,31 +3,25 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::mem;
-use core::sync::atomic::Ordering;
 use core::task::{Context, Poll, Waker};
-use core::time::Duration;
 use std::time::SystemTime;
 
 use mesh_proto::node::{Input, Node, Order};
-use mesh_proto::{
-    Answer, Cursor, Delivery, Instant, LinkId, Message, NodeId, Now, Outcome, Route, Standing, Unable, Wait,
-};
+use mesh_proto::question::{Head, Reply};
+use mesh_proto::{Answer, Cursor, LinkId, NodeId, Now, Outcome, Route, Standing, Unable, Wait};
 
-use super::asks::{self, ANSWER, ASK, Asks};
+use super::Serving;
+use super::asks::{self, Asks};
 use super::halves::{Over, Signal};
 use super::happenings::{Happening, Log, Paused};
-use super::inbox::{Received, Took};
+use super::inbox::{Arrived, Took};
+use super::jobs::Driver;
 use super::links::Links;
 use super::naming::Names;
 use super::neighbourhood::Datagram;
-use super::outbox::Outbox;
 use super::post::Post;
 use super::wakes::{Place, Waiters, Wakes};
-use super::{Serving, sooner};
 use crate::platform::clock::Time;
-
-/// How long the machine is left in the dark about what was taken, and what can wait is held back.
-const SOON: Duration = Duration::from_millis(2);
 
 /// The node, and what its orders touch.
 #[derive(Debug)]
@@ -37,7 +31,7 @@ pub(crate) struct State {
     /// What the clocks said since the node was locked: what happens under one lock happens at one moment.
     read: Option<Now>,
     pub(super) names: Names,
-    rest: Rest,
+    pub(super) rest: Rest,
     /// What the readers of news were woken for.
     told: Cursor,
     last: Now,
@@ -51,47 +45,25 @@ pub(super) struct Rest {
     pub(super) post: Post,
     pub(super) asks: Asks,
     pub(super) log: Log,
-    pub(super) came: Vec<(u64, Received)>,
-    pub(super) questions: Vec<(u64, Received)>,
+    pub(super) came: Vec<(u64, Arrived)>,
+    pub(super) questions: Vec<(u64, Arrived)>,
     /// What the node itself took, and the machine is to be told.
-    taken: Vec<Took>,
+    pub(super) taken: Vec<Took>,
     /// Questions that nobody is there to answer.
-    unserved: Vec<(NodeId, u64)>,
-    serving: Arc<Serving>,
+    pub(super) unserved: Vec<(NodeId, u64)>,
+    pub(super) serving: Arc<Serving>,
     pub(super) datagrams: Vec<Datagram>,
     pub(super) asked: Vec<NodeId>,
     pub(super) wakes: Wakes,
     /// Whether somebody may hear what the node announces.
     pub(super) announces: bool,
-    driver: Driver,
+    pub(super) driver: Driver,
     watchers: Waiters,
     /// Peers to which it is not known any more how much can be sent.
-    uncertain: Vec<NodeId>,
+    pub(super) uncertain: Vec<NodeId>,
     /// Whoever does something as long as the node lives.
     enders: Vec<Arc<Signal>>,
     pub(super) over: bool,
-}
-
-/// The task that looks after the node.
-#[derive(Debug)]
-struct Driver {
-    waits: Option<Waker>,
-    /// Until when the machine can be left alone.
-    machine: Wait,
-    /// When something else is due.
-    soon: Wait,
-    /// Until when the task sleeps.
-    sleeps: Wait,
-    /// Whether it is to look although it sleeps longer.
-    nudged: bool,
-}
-
-impl Default for Driver {
-    fn default() -> Self {
-        // The machine has something to do at the start, and says until when it can be left alone once it is told something.
-        let machine = Wait::Until(Instant::START);
-        Self { waits: None, machine, soon: Wait::Forever, sleeps: Wait::Forever, nudged: true }
-    }
 }
 
 impl State {
@@ -137,8 +109,7 @@ impl State {
             self.turn(now, Input::Took { peer, lane, serial });
         }
         while let Some((peer, number)) = self.rest.unserved.pop() {
-            let message = Message::plain(asks::Answer::Nobody.body(number).into()).of_kind(ANSWER);
-            self.owe(now, peer, message);
+            self.owe(now, peer, asks::bare(Head::Answer(number, Reply::Nobody)));
         }
         while let Some((peer, messages)) = self.rest.post.retried() {
             let answer = self.turn(now, Input::Send { peer, messages: messages.as_slice().into() });
@@ -153,7 +124,7 @@ impl State {
         answer
     }
 
-    fn turn(&mut self, now: Now, input: Input<'_>) -> Answer {
+    pub(super) fn turn(&mut self, now: Now, input: Input<'_>) -> Answer {
         let attaches = if let Input::Attached { class, .. } = input { Some(class) } else { None };
         let turn = self.node.handle(now, input);
         let answer = turn.answer();
@@ -190,37 +161,12 @@ impl State {
         if self.holds() {
             self.tell_soon();
         }
-        let driver = &mut self.rest.driver;
-        let awaited = sooner(driver.machine, driver.soon);
-        if sooner(awaited, driver.sleeps) != driver.sleeps {
-            self.rest.nudge();
-        }
+        self.look_in_time();
     }
 
     fn gaps(&self) -> u64 {
         let stats = self.node.mesh().stats();
         stats.gaps + stats.wakes
-    }
-
-    /// Does what is due.
-    pub(super) fn look(&mut self, now: Now) {
-        let due = |wait: Wait| matches!(wait, Wait::Until(at) if at <= now.awake);
-        if due(self.rest.driver.machine) {
-            self.tell_at(now, Input::Tick);
-        }
-        if due(self.rest.driver.soon) {
-            self.rest.driver.soon = Wait::Forever;
-            self.let_go();
-            self.rest.post.look_again(&mut self.rest.wakes);
-        }
-        self.rest.driver.nudged = false;
-    }
-
-    /// Until when the driver's task may sleep.
-    pub(super) fn awaited(&mut self) -> Wait {
-        let driver = &mut self.rest.driver;
-        driver.sleeps = sooner(sooner(driver.machine, driver.soon), self.names.deadline());
-        driver.sleeps
     }
 
     /// What the links hold back is to be written.
@@ -231,112 +177,6 @@ impl State {
     /// Whether the links hold something back.
     pub(super) fn holds(&self) -> bool {
         self.rest.links.hold()
-    }
-
-    /// Something was taken, or is held back: the driver's task sees to all of that in a moment.
-    pub(super) fn tell_soon(&mut self) {
-        if self.rest.driver.soon == Wait::Forever {
-            let at = self.now().awake.after(SOON);
-            self.due_by(Wait::Until(at));
-        }
-    }
-
-    /// Something else than the machine is due then.
-    pub(super) fn due_by(&mut self, wait: Wait) {
-        let driver = &mut self.rest.driver;
-        driver.soon = sooner(driver.soon, wait);
-        if sooner(driver.soon, driver.sleeps) != driver.sleeps {
-            self.rest.nudge();
-        }
-    }
-
-    /// Sends a message, which is gone then, or says why not; with a place and a waker it is noted who waits for room.
-    pub(super) fn send(
-        &mut self,
-        peer: NodeId,
-        sent: &mut Option<Message<'static>>,
-        waits: Option<(&mut Place, &Waker)>,
-    ) -> Result<(), Unable> {
-        let Some(message) = &*sent else { return Ok(()) };
-        let why = if self.rest.post.has_unsent(&peer) {
-            Unable::NoRoom
-        } else {
-            match self.tell(Input::Send { peer, messages: message.into() }) {
-                Answer::Sent { stopped: Some(why), .. } | Answer::Unable(why) => why,
-                Answer::Sent { stopped: None, .. } | Answer::Done | Answer::Link(_) => {
-                    *sent = None;
-                    return Ok(());
-                }
-            }
-        };
-        if let (Unable::NoRoom, Some((place, waker))) = (why, waits) {
-            self.rest.post.waits_for_room(peer, place, waker, &mut self.rest.wakes);
-        }
-        Err(why)
-    }
-
-    /// Tells of messages that were sent a moment ago, when they fitted.
-    pub(super) fn tell_sent(&mut self, peer: NodeId, messages: Vec<Message<'static>>) {
-        let answer = if self.rest.post.has_unsent(&peer) {
-            Answer::Sent { queued: 0, stopped: Some(Unable::NoRoom) }
-        } else {
-            self.tell(Input::Send { peer, messages: messages.as_slice().into() })
-        };
-        self.rest.post.answered(peer, messages, answer, &mut self.rest.wakes);
-    }
-
-    /// Whether there is a session with a peer.
-    pub(super) fn goes_on(&self, peer: &NodeId) -> bool {
-        self.node.mesh().peer(peer).is_some_and(|peer| match peer.standing {
-            Standing::Up { .. } | Standing::Away { .. } => true,
-            Standing::Down { .. } => false,
-        })
-    }
-
-    /// Sends a word that nobody waits for and somebody at the other end does. Where there is no room it is kept until there
-    /// is; of such words no more are kept than the window has messages.
-    pub(super) fn owe(&mut self, now: Now, peer: NodeId, message: Message<'static>) {
-        let full = Answer::Sent { queued: 0, stopped: Some(Unable::NoRoom) };
-        let answer = if self.rest.post.has_unsent(&peer) {
-            full
-        } else {
-            self.turn(now, Input::Send { peer, messages: (&message).into() })
-        };
-        let most = self.node.mesh().config().limits.window.messages;
-        if answer == full && self.rest.post.unsent(&peer) >= most as usize {
-            log::debug!("a question of {peer} stays without an answer: there is no room for one");
-            return;
-        }
-        self.rest.post.answered(peer, vec![message], answer, &mut self.rest.wakes);
-    }
-
-    /// What can be sent to a peer without asking again.
-    pub(super) fn know_room(&self, peer: NodeId, outbox: &Outbox) {
-        let mesh = self.node.mesh();
-        let link = mesh.peer(&peer).and_then(|view| match view.standing {
-            Standing::Up { link, .. } => Some(link),
-            Standing::Away { .. } | Standing::Down { .. } => None,
-        });
-        let writer = link.and_then(|link| Some((self.rest.links.signal(link)?, link)));
-        match (writer, mesh.room_to(&peer)) {
-            (Some((writer, link)), Some(room)) if !self.rest.over && !self.rest.post.has_unsent(&peer) => {
-                outbox.fits(peer, room, writer, link);
-            }
-            (Some(_) | None, _) => outbox.ask_about(&peer),
-        }
-    }
-
-    /// Peers to which it is not known any more how much can be sent.
-    pub(super) fn uncertain(&mut self) -> Vec<NodeId> {
-        mem::take(&mut self.rest.uncertain)
-    }
-
-    pub(super) fn tell_took(&mut self, took: Took) {
-        self.tell(Input::Took { peer: took.peer, lane: took.lane, serial: took.serial });
-    }
-
-    pub(super) fn rest(&mut self) -> &mut Rest {
-        &mut self.rest
     }
 
     pub(crate) fn log(&self) -> &Log {
@@ -367,15 +207,6 @@ impl State {
     /// What became of a message; `None` if the node ended before that was known.
     pub(crate) fn poll_receipt(&mut self, token: u64, context: &Context<'_>) -> Poll<Option<Outcome>> {
         self.rest.post.poll_receipt(token, context, &mut self.rest.wakes)
-    }
-
-    /// The answer to a question.
-    pub(crate) fn poll_answer(&mut self, number: u64, context: &Context<'_>) -> Poll<asks::Answer> {
-        self.rest.asks.poll(number, context, &mut self.rest.wakes)
-    }
-
-    pub(crate) fn asks(&mut self) -> &mut Asks {
-        &mut self.rest.asks
     }
 
     pub(crate) fn post(&mut self) -> &mut Post {
@@ -438,19 +269,6 @@ impl State {
         mem::take(&mut self.rest.asked)
     }
 
-    /// Ready when the driver's task is to look, or has a link to dial.
-    pub(super) fn poll_driver(&mut self, context: &Context<'_>) -> Poll<Option<(LinkId, Route)>> {
-        if let Some(dial) = self.rest.dials.pop_front() {
-            return Poll::Ready(Some(dial));
-        }
-        if self.rest.driver.nudged || self.rest.over {
-            self.rest.driver.nudged = false;
-            return Poll::Ready(None);
-        }
-        self.rest.wakes.park(&mut self.rest.driver.waits, context.waker());
-        Poll::Pending
-    }
-
     /// Ends everything that the node has.
     pub(super) fn end(&mut self) {
         let rest = &mut self.rest;
@@ -510,29 +328,6 @@ impl Rest {
             Order::Roomy { peer } => self.post.roomy(&peer, &mut self.wakes),
             Order::Ask { peer } => self.asked.push(peer),
         }
-    }
-
-    fn deliver(&mut self, peer: NodeId, message: Delivery<'_>) {
-        let (lane, kind, body) = (message.lane, message.kind, message.body.to_bytes());
-        let took = Took { peer, lane, serial: message.serial };
-        match kind {
-            ANSWER => {
-                self.asks.answered(peer, &body, &mut self.wakes);
-                self.taken.push(took);
-            }
-            ASK if self.serving.0.load(Ordering::Acquire) == 0 => {
-                self.taken.push(took);
-                self.unserved.extend(asks::number(&body).map(|number| (peer, number)));
-            }
-            ASK => self.questions.push((took.serial, Received { from: peer, lane, kind, body })),
-            _ => self.came.push((took.serial, Received { from: peer, lane, kind, body })),
-        }
-    }
-
-    /// The driver's task is to look.
-    fn nudge(&mut self) {
-        self.driver.nudged = true;
-        self.wakes.take(&mut self.driver.waits);
     }
 
     pub(super) fn note(&mut self, happening: Happening) {

@@ -66,7 +66,19 @@ impl Fault {
         Self::SlowAnswer,
     ];
 
-    /// Those, and the one that is about messages.
+    /// Those but for the freeze: most of all there is comes after one.
+    pub const BUT_FREEZE: &'static [Self] = &[
+        Self::Restart,
+        Self::SilentRestart,
+        Self::Restored,
+        Self::LostAtOneEnd,
+        Self::BlackHole,
+        Self::HalfHandshake,
+        Self::ClosedBySystem,
+        Self::SlowAnswer,
+    ];
+
+    /// All, and the one that is about messages.
     pub const TALKING: &'static [Self] = &[
         Self::Restart,
         Self::SilentRestart,
@@ -115,8 +127,8 @@ pub struct Case {
     pub nodes: u8,
     /// How many places for peers each has.
     pub places: u32,
-    /// How many dials each begins with, at the same time: one or two.
-    pub abreast: u8,
+    /// How many dials each node begins with, at the same time: one or two.
+    pub abreast: [u8; 3],
     /// How many more it is told to make, whenever none is under way.
     pub seeks: u8,
     /// How many faults there are in all.
@@ -144,7 +156,7 @@ impl Case {
         name: "one-each-two-faults",
         nodes: 2,
         places: 1,
-        abreast: 1,
+        abreast: [1; 3],
         seeks: 0,
         faults: 2,
         pauses: 1,
@@ -157,12 +169,30 @@ impl Case {
     /// The same, and in neither fault does time pass.
     pub const ONE_EACH_TWO_FAULTS_NO_PAUSE: Self =
         Self { name: "one-each-two-faults-no-pause", pauses: 0, ..Self::ONE_EACH_TWO_FAULTS };
-    /// Two dials on each side, and one fault.
-    pub const TWO_EACH_ONE_FAULT: Self =
-        Self { name: "two-each-one-fault", abreast: 2, faults: 1, ..Self::ONE_EACH_TWO_FAULTS };
+    /// Two dials on each side, and one fault, but no freeze.
+    pub const TWO_EACH_ONE_FAULT: Self = Self {
+        name: "two-each-one-fault",
+        abreast: [2; 3],
+        faults: 1,
+        kinds: Fault::BUT_FREEZE,
+        ..Self::ONE_EACH_TWO_FAULTS
+    };
+    /// Two dials by the node that decides, one by the other, and a freeze of either.
+    pub const TWO_AND_ONE_FREEZE: Self = Self {
+        name: "two-and-one-freeze",
+        abreast: [2, 1, 0],
+        kinds: &[Fault::Freeze],
+        ..Self::TWO_EACH_ONE_FAULT
+    };
+    /// One dial by the node that decides, two by the other, and a freeze of either.
+    pub const ONE_AND_TWO_FREEZE: Self =
+        Self { name: "one-and-two-freeze", abreast: [1, 2, 0], ..Self::TWO_AND_ONE_FREEZE };
+    /// Two dials on each side, and a freeze of either.
+    pub const TWO_EACH_FREEZE: Self =
+        Self { name: "two-each-freeze", abreast: [2; 3], complete: false, ..Self::TWO_AND_ONE_FREEZE };
     /// Three dials on each side, and one fault.
     pub const THREE_EACH: Self =
-        Self { name: "three-each", seeks: 1, complete: false, ..Self::TWO_EACH_ONE_FAULT };
+        Self { name: "three-each", seeks: 1, kinds: Fault::ALL, complete: false, ..Self::TWO_EACH_ONE_FAULT };
     /// Three nodes with one place each, and one fault.
     pub const THREE_NODES: Self =
         Self { name: "three-nodes", nodes: 3, faults: 1, complete: false, ..Self::ONE_EACH_TWO_FAULTS };
@@ -174,7 +204,7 @@ impl Case {
     pub const TWO_EACH: Self = Self { name: "two-each", faults: 0, ..Self::TWO_EACH_ONE_FAULT };
     /// One dial on each side, messages, and no fault.
     pub const ONE_EACH_TALKING: Self =
-        Self { name: "one-each-talking", abreast: 1, talks: true, ..Self::TWO_EACH };
+        Self { name: "one-each-talking", abreast: [1; 3], talks: true, ..Self::TWO_EACH };
     /// Two dials on each side, messages, and no fault.
     pub const TWO_EACH_TALKING: Self =
         Self { name: "two-each-talking", talks: true, complete: false, ..Self::TWO_EACH };
@@ -212,6 +242,9 @@ impl Case {
         Self::ONE_EACH_TWO_FAULTS_NO_PAUSE,
         Self::ONE_EACH_TWO_FAULTS,
         Self::TWO_EACH_ONE_FAULT,
+        Self::TWO_AND_ONE_FREEZE,
+        Self::ONE_AND_TWO_FREEZE,
+        Self::TWO_EACH_FREEZE,
         Self::THREE_EACH,
         Self::THREE_NODES,
     ];
@@ -235,6 +268,9 @@ impl Case {
         Self::ONE_EACH_TWO_FAULTS_NO_PAUSE,
         Self::ONE_EACH_TWO_FAULTS,
         Self::TWO_EACH_ONE_FAULT,
+        Self::TWO_AND_ONE_FREEZE,
+        Self::ONE_AND_TWO_FREEZE,
+        Self::TWO_EACH_FREEZE,
         Self::THREE_EACH,
         Self::THREE_NODES,
     ];

@@ -118,7 +118,7 @@ impl Stream {
         self.swallows[end] || self.ends[end].link.is_none()
     }
 
-    /// How far it is, as one number.
+    /// How far it is, as one number, by nothing but what the key of a state tells too.
     pub(super) fn look(&self) -> u64 {
         [DIALER, ACCEPTOR].into_iter().fold(u64::from(self.open), |look, side| {
             let End {
@@ -132,13 +132,20 @@ impl Stream {
                 told,
                 asked,
                 newest: _,
-                answered,
+                answered: _,
                 heard: _,
             } = &self.ends[side];
-            let flags =
-                [link.is_some(), admitted.is_some(), *doubts, closes.is_some(), *told, answered.is_some()];
+            let stays = link.is_some() && closes.is_none();
+            let flags = [
+                link.is_some(),
+                closes.is_some(),
+                stays && admitted.is_some(),
+                stays && *doubts,
+                stays && *told,
+            ];
             let look = flags.iter().fold(look, |look, flag| look << 1 | u64::from(*flag));
-            let look = look << 5 | (asked.len() as u64 & 3) << 3 | (self.towards[side].len() as u64 & 7);
+            let asked = if stays { asked.len() as u64 & 3 } else { 0 };
+            let look = look << 5 | asked << 3 | (self.towards[side].len() as u64 & 7);
             self.towards[side].iter().fold(look, |look, item| {
                 look.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(match item {
                     Item::Proof => 1,

@@ -128,7 +128,7 @@ impl<R: Rules> World<R> {
         for node in 0..world.nodes.len() {
             world.boot(case, node, reversed >> node & 1 == 1, &mut |_| {})?;
         }
-        if case.abreast > 1 {
+        if case.abreast.iter().any(|abreast| *abreast > 1) {
             // The second candidate is dialed beside the first when that takes its time.
             world.now = 250_000;
             for node in 0..world.nodes.len() {
@@ -163,7 +163,8 @@ impl<R: Rules> World<R> {
         for step in 1..others {
             let step = if reversed { others - step } else { step };
             let other = (node + step) % others;
-            let routes: Routes = (0..case.abreast).map(|way| Route::direct(address(other, way))).collect();
+            let routes: Routes =
+                (0..case.abreast[node]).map(|way| Route::direct(address(other, way))).collect();
             self.feed(node, Event::Keep { peer: name(other), routes }, log)?;
             if case.talks {
                 let many = if node == 0 { MESSAGES } else { MESSAGES - 1 };
@@ -187,7 +188,8 @@ impl<R: Rules> World<R> {
 
     /// For how long a node has not been frozen.
     pub(super) fn awake(&self, node: usize) -> u64 {
-        self.now - self.nodes[node].slept
+        let node = &self.nodes[node];
+        node.frozen.unwrap_or(self.now) - node.slept
     }
 }
 

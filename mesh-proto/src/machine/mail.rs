@@ -1,5 +1,7 @@
 //! What lies between two runs: the messages on their way, in both directions, and how far they are (R13).
 
+use core::num::NonZeroU64;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Incarnation, LinkId};
@@ -81,7 +83,7 @@ pub(crate) struct Given {
     /// How long the whole message is.
     pub(crate) len: u32,
     /// Its serial number, once it was handed out.
-    pub(crate) serial: Option<u64>,
+    pub(crate) serial: Option<NonZeroU64>,
 }
 
 /// How far a lane is, inward.

@@ -1,5 +1,7 @@
 //! What comes in: pieces become messages, are handed out once, in the order of their lane, and taken (R13, R14).
 
+use core::num::NonZeroU64;
+
 use crate::action::{Action, Delivery};
 use crate::config::Taken;
 use crate::frame::Frame;
@@ -126,7 +128,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         while mail
             .given
             .header(lane, 0)
-            .is_some_and(|given| given.serial.is_some_and(|given| given <= serial))
+            .is_some_and(|given| given.serial.is_some_and(|given| given.get() <= serial))
         {
             let receiving = mail.receiving.of_mut(lane);
             receiving.handed = receiving.handed.saturating_sub(1);
@@ -257,7 +259,7 @@ impl<S: Storage> Mail<S> {
     /// The bytes of a message are the caller's from now on; that it came is remembered until it is taken.
     fn hand_over(&mut self, lane: Lane, at: usize, serial: u64) {
         if let Some(given) = self.given.header_mut(lane, at) {
-            given.serial = Some(serial);
+            given.serial = NonZeroU64::new(serial);
         }
         self.given.strip(lane, at);
         self.receiving.of_mut(lane).handed += 1;

@@ -8,21 +8,21 @@ use crate::id::{LinkId, NodeId};
 use crate::machine::Mesh;
 use crate::machine::mail::{Mail, Outgoing};
 use crate::machine::turn::{Answer, Unable};
-use crate::message::{Lane, Marks, Message, Outcome, Piece, Place, Takes, Wants};
+use crate::message::{Lane, Marks, Message, Outcome, PerLane, Piece, Place, Takes, Wants, Window};
 use crate::rules::{Clause, Rules};
 use crate::storage::{Array, Parcels, Slot, Storage};
 
 /// No piece is longer, so that a ping fits in between (R14).
 const LONGEST_PIECE: u32 = 16 * 1024;
 
-/// What goes out next.
-enum Next {
-    /// A part of a message of the row.
-    Part { lane: Lane, at: usize, kind: u8, offset: u32, len: u32, total: u32 },
-    /// This one never will: the peer takes none as large.
-    TooLarge { lane: Lane, at: usize },
-    /// Nothing, or there is no room for it.
-    Nothing,
+/// Why a lane goes no further.
+enum Stop {
+    /// All of it went out, or the peer's window has no room for the next one.
+    Lane,
+    /// The link has no room for any.
+    Link,
+    /// The peer takes none as large as the one that stands there in the row.
+    TooLarge(usize),
 }
 
 impl<S: Storage, R: Rules> Mesh<S, R> {
@@ -39,8 +39,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let mut queued = 0;
         let mut stopped = Some(Unable::NoRoom);
         if let Some(mail) = self.mail.get_mut(slot) {
+            let bounds = mail.bounds(&takes);
             let result = messages.iter().try_for_each(|message| {
-                mail.queue(&takes, message)?;
+                mail.queue(&takes, &bounds, message)?;
                 queued += 1;
                 Ok(())
             });
@@ -67,7 +68,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 continue;
             }
             let Some(mail) = self.mail.get_mut(slot) else { continue };
-            if mail.queue(&takes, message).is_ok() {
+            let bounds = mail.bounds(&takes);
+            if mail.queue(&takes, &bounds, message).is_ok() {
                 queued += 1;
             } else {
                 // A report takes room as a message does: where there is none for it either, it is counted. So there is
@@ -133,34 +135,22 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let mut skipped = false;
         let (Some(mail), Some(line)) = (self.mail.get_mut(place), self.lines.get_mut(slot)) else { return };
         mail.resume_on(link, resumes);
-        loop {
-            match mail.next(line.room, bounded) {
-                Next::Part { lane, at, kind, offset, len, total } => {
-                    let number = mail.number(lane, at, total);
-                    let end = offset + len;
-                    let sending = mail.sending.of_mut(lane);
-                    sending.next = if end == total {
-                        Place { number: number + 1, offset: 0 }
-                    } else {
-                        Place { number, offset: end }
-                    };
-                    self.stats.resent += u64::from(sending.next <= sending.sealed);
-                    sending.sealed = sending.sealed.max(sending.next);
-                    line.room = line.room.saturating_sub(len + Piece::OVERHEAD);
-                    let whole = mail.out.body(lane, at);
-                    let body = if len == total { whole } else { whole.part(offset as usize..end as usize) };
-                    let frame = Frame::Data(Piece { lane, kind, number, offset, total, body });
-                    perform(Action::Send { link, frame: &frame });
+        for lane in Lane::ALL {
+            let stop = loop {
+                let stop = mail.send_lane(lane, &mut line.room, bounded, |piece, again| {
+                    self.stats.resent += u64::from(again);
+                    perform(Action::Send { link, frame: &Frame::Data(piece) });
+                });
+                let Stop::TooLarge(at) = stop else { break stop };
+                let outcome = Outcome::TooLarge { limit: mail.takes.message };
+                if let Some(message) = mail.out.remove(lane, at) {
+                    mail.kept.take(message.len);
+                    self.stats.undelivered += u64::from(!mail.note(message, outcome));
                 }
-                Next::TooLarge { lane, at } => {
-                    let outcome = Outcome::TooLarge { limit: mail.takes.message };
-                    if let Some(message) = mail.out.remove(lane, at) {
-                        mail.kept.take(message.len);
-                        self.stats.undelivered += u64::from(!mail.note(message, outcome));
-                    }
-                    skipped = true;
-                }
-                Next::Nothing => break,
+                skipped = true;
+            };
+            if matches!(stop, Stop::Link) {
+                break;
             }
         }
         if skipped {
@@ -252,16 +242,25 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 }
 
 impl<S: Storage> Mail<S> {
+    /// What may be kept for each lane, as long as no receipt or report comes or goes: those take room as messages do.
+    fn bounds(&self, takes: &Takes) -> PerLane<Window> {
+        let notes = Window { bytes: 0, messages: self.notes() };
+        let bound = |lane| takes.window.for_lane(lane, takes.message).less(notes);
+        PerLane { ordinary: bound(Lane::Ordinary), urgent: bound(Lane::Urgent) }
+    }
+
     /// Takes a message in, if there is room for it.
-    fn queue(&mut self, takes: &Takes, message: &Message<'_>) -> Result<(), Unable> {
+    fn queue(
+        &mut self,
+        takes: &Takes,
+        bounds: &PerLane<Window>,
+        message: &Message<'_>,
+    ) -> Result<(), Unable> {
         let header = outgoing(message);
         if message.body.len() as u64 > u64::from(takes.message) {
             return Err(Unable::TooLarge { limit: takes.message });
         }
-        let mut there = self.kept;
-        there.messages = there.messages.saturating_add(self.notes());
-        let window = takes.window.for_lane(message.lane, takes.message);
-        let fits = window.fits(there, header.len);
+        let fits = bounds.of(message.lane).fits(self.kept, header.len);
         if !fits || self.out.push(message.lane, header, &message.body, message.body.len()).is_err() {
             self.wants_room = true;
             return Err(Unable::NoRoom);
@@ -284,40 +283,65 @@ impl<S: Storage> Mail<S> {
         }
     }
 
-    /// What goes out next, if it fits into the room of the link and, where it begins, into the peer's window.
-    fn next(&self, room: u32, bounded: bool) -> Next {
-        for lane in Lane::ALL {
-            let sending = self.sending.of(lane);
-            let at = sending.at();
-            let Some(&Outgoing { kind, len: total, .. }) = self.out.header(lane, at) else { continue };
-            if at >= sending.numbered as usize && bounded {
-                if total > self.takes.message {
-                    return Next::TooLarge { lane, at };
+    /// Hands out what waits on a lane, as far as it fits into the room of the link and, where a message begins, into the
+    /// peer's window. Each piece comes with whether any of it went out before.
+    fn send_lane(
+        &mut self,
+        lane: Lane,
+        room: &mut u32,
+        bounded: bool,
+        mut send: impl FnMut(Piece<'_>, bool),
+    ) -> Stop {
+        let Self { out, sending, flight, takes, open, .. } = self;
+        let sending = sending.of_mut(lane);
+        let window = open.for_lane(lane, takes.message);
+        let longest = takes.record.saturating_sub(Piece::OVERHEAD).min(LONGEST_PIECE);
+        let first = sending.at();
+        for ((message, whole), at) in out.whole_from(lane, first).zip(first..) {
+            let Outgoing { kind, len: total, .. } = *message;
+            let mut begins = at >= sending.numbered as usize;
+            if begins && bounded {
+                if total > takes.message {
+                    return Stop::TooLarge(at);
                 }
-                if !self.open.for_lane(lane, self.takes.message).fits(self.flight, total) {
-                    continue;
+                if !window.fits(*flight, total) {
+                    return Stop::Lane;
                 }
             }
-            let offset = sending.next.offset;
-            let left = total.saturating_sub(offset);
-            if room == 0 || (room <= Piece::OVERHEAD && left > 0) {
-                return Next::Nothing;
+            let Place { number, mut offset } = sending.next;
+            loop {
+                let left = total.saturating_sub(offset);
+                if *room == 0 || (*room <= Piece::OVERHEAD && left > 0) {
+                    return Stop::Link;
+                }
+                if core::mem::take(&mut begins) {
+                    // The number is given when the first piece goes out.
+                    sending.numbered += 1;
+                    flight.add(total);
+                }
+                let len = left.min(longest).min(room.saturating_sub(Piece::OVERHEAD));
+                let end = offset + len;
+                sending.next = if end == total {
+                    Place { number: number + 1, offset: 0 }
+                } else {
+                    Place { number, offset: end }
+                };
+                let again = sending.next <= sending.sealed;
+                sending.sealed = sending.sealed.max(sending.next);
+                *room = room.saturating_sub(len + Piece::OVERHEAD);
+                let piece = |body| Piece { lane, kind, number, offset, total, body };
+                if len == total {
+                    send(piece(whole.into()), again);
+                } else {
+                    send(piece(whole.into().part(offset as usize..end as usize)), again);
+                }
+                if end == total {
+                    break;
+                }
+                offset = end;
             }
-            let longest = self.takes.record.saturating_sub(Piece::OVERHEAD).min(LONGEST_PIECE);
-            let len = left.min(longest).min(room.saturating_sub(Piece::OVERHEAD));
-            return Next::Part { lane, at, kind, offset, len, total };
         }
-        Next::Nothing
-    }
-
-    /// The number of a message that goes out: given when its first piece does.
-    fn number(&mut self, lane: Lane, at: usize, total: u32) -> u64 {
-        let sending = self.sending.of_mut(lane);
-        if at >= sending.numbered as usize {
-            sending.numbered += 1;
-            self.flight.add(total);
-        }
-        sending.next.number
+        Stop::Lane
     }
 }
 

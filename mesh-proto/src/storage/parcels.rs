@@ -18,6 +18,12 @@ pub trait Parcels<H: Plain>: Default + Clone + fmt::Debug + Serialize + Deserial
     /// How many bytes a table of these takes for each message, its body aside.
     const EACH: usize;
 
+    /// The bytes of a message that is all here, as small as can be.
+    type Whole<'a>: Copy + Into<Body<'a>>
+    where
+        Self: 'a,
+        H: 'a;
+
     /// How many messages there are on a lane.
     fn len(&self, lane: Lane) -> usize;
 
@@ -29,6 +35,11 @@ pub trait Parcels<H: Plain>: Default + Clone + fmt::Debug + Serialize + Deserial
 
     /// The bytes of one, as far as they are here.
     fn body(&self, lane: Lane, at: usize) -> Body<'_>;
+
+    /// The messages of a lane from one on, each with its bytes, but for a last one that has not come whole.
+    fn whole_from<'a>(&'a self, lane: Lane, at: usize) -> impl Iterator<Item = (&'a H, Self::Whole<'a>)>
+    where
+        H: 'a;
 
     /// Puts one behind the others, with its first bytes; `total` of them will come.
     ///

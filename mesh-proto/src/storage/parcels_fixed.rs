@@ -101,6 +101,12 @@ impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Default for FixedParce
 impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedParcels<H, BYTES, MESSAGES> {
     const EACH: usize = size_of::<Parcel<H>>();
 
+    type Whole<'a>
+        = &'a [u8]
+    where
+        Self: 'a,
+        H: 'a;
+
     fn len(&self, lane: Lane) -> usize {
         self.headers.iter().filter(|parcel| parcel.lane == lane).count()
     }
@@ -121,6 +127,22 @@ impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedPa
             self.bytes.get(begin..begin + len)
         });
         bytes.unwrap_or_default().into()
+    }
+
+    fn whole_from<'a>(&'a self, lane: Lane, at: usize) -> impl Iterator<Item = (&'a H, &'a [u8])>
+    where
+        H: 'a,
+    {
+        let mut begin = 0;
+        let all = self.headers.iter().map(move |parcel| {
+            let bytes = begin..begin + parcel.len as usize;
+            begin = bytes.end;
+            (parcel, bytes)
+        });
+        all.filter(move |(parcel, _)| parcel.lane == lane)
+            .take_while(|(parcel, _)| parcel.len >= parcel.total)
+            .skip(at)
+            .map(|(parcel, bytes)| (&parcel.header, self.bytes.get(bytes).unwrap_or_default()))
     }
 
     fn push(&mut self, lane: Lane, header: H, body: &Body<'_>, total: usize) -> Result<(), Full> {

@@ -71,6 +71,12 @@ impl<H: Plain> Default for HeapParcels<H> {
 impl<H: Plain> Parcels<H> for HeapParcels<H> {
     const EACH: usize = size_of::<Parcel<H>>();
 
+    type Whole<'a>
+        = &'a Bytes
+    where
+        Self: 'a,
+        H: 'a;
+
     fn len(&self, lane: Lane) -> usize {
         self.0.of(lane).len()
     }
@@ -87,18 +93,29 @@ impl<H: Plain> Parcels<H> for HeapParcels<H> {
         self.0.of(lane).get(at).map_or(Body::EMPTY, |parcel| parcel.bytes.body())
     }
 
+    fn whole_from<'a>(&'a self, lane: Lane, at: usize) -> impl Iterator<Item = (&'a H, &'a Bytes)>
+    where
+        H: 'a,
+    {
+        let row = self.0.of(lane);
+        row.range(at.min(row.len())..).map_while(|parcel| match &parcel.bytes {
+            Held::Whole(bytes) => Some((&parcel.header, bytes)),
+            Held::Growing(..) => None,
+        })
+    }
+
     fn push(&mut self, lane: Lane, header: H, body: &Body<'_>, total: usize) -> Result<(), Full> {
-        let bytes = if body.len() >= total {
-            Held::Whole(body.to_bytes())
+        let row = self.0.of_mut(lane);
+        row.try_reserve(1).map_err(|_| Full)?;
+        // Made where it is put: what is made in two ways is made elsewhere first, and then copied.
+        if body.len() >= total {
+            row.push_back(Parcel { header, bytes: Held::Whole(body.to_bytes()) });
         } else {
             let mut bytes = Vec::new();
             bytes.try_reserve_exact(total).map_err(|_| Full)?;
             bytes.extend_from_slice(body);
-            Held::Growing(bytes, total)
-        };
-        let row = self.0.of_mut(lane);
-        row.try_reserve(1).map_err(|_| Full)?;
-        row.push_back(Parcel { header, bytes });
+            row.push_back(Parcel { header, bytes: Held::Growing(bytes, total) });
+        }
         Ok(())
     }
 

@@ -4,8 +4,8 @@ use crate::node::*;
 use crate::on_both;
 use alloc::vec::Vec;
 use mesh_proto::{
-    Config, Dialing, Event, Frame, Hello, Limits, LinkId, NodeId, PathClass, Reason, Refusal, Route, Routes,
-    Standing, SystemError, Unable, Welcome,
+    Config, Dialing, Event, Frame, Hello, Instant, Limits, LinkId, NodeId, Now, PathClass, Reason, Refusal,
+    Route, Routes, Standing, SystemError, Unable, Welcome,
 };
 
 fn refused(link: LinkId) -> Event<'static> {
@@ -317,6 +317,25 @@ on_both! {
         }
         assert_eq!(dials(&node.pass(millis(999))), []);
         assert_eq!(dials(&node.pass(millis(126))), [3, 4]);
+    }
+
+    fn r18_no_wait_lies_behind_when_who_waited_to_dial_finds_no_place<S>() {
+        let limits = Limits { dials_per_second: 1, ..config().limits };
+        let mut node = Node::<S>::with(Config { limits, ..config() });
+        assert_eq!(dials(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) })), [1]);
+        assert_eq!(node.tell(Event::Keep { peer: HIGHER, routes: routes(&[2, 3]) }), [], "the budget is used up");
+        // Nobody drains what is ordered, so the table of links fills up.
+        let now = Now::single(Instant::START.after(node.now));
+        for host in 1..20 {
+            let turn = node.mesh.handle(now, Event::Incoming { from: Some(address(host)), class: PathClass::Direct });
+            assert!(turn.answer().link().is_ok(), "link {host} of nineteen");
+        }
+        node.freeze(node.waits().expect("the budget is free again then"));
+        let orders = node.tell(Event::Tick);
+        assert_eq!(dials(&orders), [], "there was no place when the budget was free");
+        assert_eq!(node.mesh.stats().no_room_for_link, 2, "for neither address");
+        assert!(node.waits().is_some_and(|wait| !wait.is_zero()), "the next deadline lies ahead");
+        assert!(dials(&node.pass(secs(10))).contains(&2), "and it is tried again");
     }
 
     fn r18_a_budget_that_nobody_waits_for_wakes_nobody<S>() {

@@ -1,0 +1,101 @@
+//! Messages and questions that come: who gets them, and when the machine hears that they were taken.
+
+use core::sync::atomic::Ordering;
+use core::task::{Context, Poll};
+
+use bytes::Bytes;
+use mesh_proto::node::Input;
+use mesh_proto::question::Head;
+use mesh_proto::{Delivery, NodeId};
+
+use super::inbox::{Arrived, Inbox, Received, Took};
+use super::state::Rest;
+use super::wakes::Place;
+use super::{Hub, State, asks};
+
+impl Hub {
+    /// The next message, if there is one now.
+    pub(crate) fn take(&self) -> Option<Arrived> {
+        let mut first = false;
+        let taken = self.0.inbox.take(&mut first);
+        self.taken(&self.0.inbox, taken.is_some(), first);
+        taken
+    }
+
+    /// The next message; `None` once no more will come.
+    pub(crate) fn poll_take(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
+        self.poll_inbox(&self.0.inbox, place, context)
+    }
+
+    /// Somebody waits for messages no more.
+    pub(crate) fn leave_take(&self, place: &mut Place) {
+        self.0.inbox.leave(place);
+    }
+
+    /// The next question; `None` once no more will come.
+    pub(crate) fn poll_asked(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
+        self.poll_inbox(&self.0.asked, place, context)
+    }
+
+    /// Somebody waits for questions no more.
+    pub(crate) fn leave_asked(&self, place: &mut Place) {
+        self.0.asked.leave(place);
+    }
+
+    fn poll_inbox(&self, inbox: &Inbox, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
+        let mut first = false;
+        let taken = inbox.poll(place, context, &mut first);
+        self.taken(inbox, taken.is_ready(), first);
+        taken
+    }
+
+    /// The machine is told what was taken with whatever it is told next, in a moment, or once whoever takes waits for more:
+    /// then what was held back is written, too.
+    fn taken(&self, inbox: &Inbox, any: bool, first: bool) {
+        if first {
+            self.with_untold(State::tell_soon);
+        } else if !any && (inbox.has_taken() || self.0.holds.load(Ordering::Acquire)) {
+            self.with(State::let_go);
+        }
+    }
+}
+
+impl State {
+    pub(super) fn tell_took(&mut self, took: Took) {
+        self.tell(Input::Took { peer: took.peer, lane: took.lane, serial: took.serial });
+    }
+}
+
+impl Rest {
+    /// A message came: for the application, or for what asks and answers.
+    pub(super) fn deliver(&mut self, peer: NodeId, message: Delivery<'_>) {
+        let Delivery { lane, kind, serial, body } = message;
+        let took = Took { peer, lane, serial };
+        let arrived = |kind, body: Bytes, awaited| {
+            let received = Received { from: peer, lane, kind, body };
+            (serial, Arrived { received, awaited })
+        };
+        match Head::read(kind, body) {
+            Ok(None) => self.came.push(arrived(kind, body.to_bytes(), None)),
+            Ok(Some((Head::Told(number), said))) => {
+                self.came.push(arrived(0, said.to_bytes(), Some(number)));
+            }
+            Ok(Some((Head::Question(number), _))) if self.serving.0.load(Ordering::Acquire) == 0 => {
+                self.taken.push(took);
+                self.unserved.push((peer, number));
+            }
+            Ok(Some((Head::Question(number), said))) => {
+                self.questions.push(arrived(0, said.to_bytes(), Some(number)));
+            }
+            Ok(Some((Head::Answer(number, reply), said))) => {
+                let answer = asks::Answer::Came(reply, said.to_bytes());
+                self.asks.answered(peer, number, answer, &mut self.wakes);
+                self.taken.push(took);
+            }
+            Err(why) => {
+                log::debug!("a message of {peer} is dropped: {why}");
+                self.taken.push(took);
+            }
+        }
+    }
+}
