@@ -101,7 +101,7 @@ impl Side {
             marks: Marks { open: WINDOW, ..Marks::default() },
             takes: Takes { message: 1 << 20, record: 65_519, window: WINDOW },
         };
-        side.tell(Event::Frames { link, frames: (&Frame::Hello(hello)).into() });
+        side.tell(Event::Frames { link, frames: (&Frame::Hello(hello.into())).into() });
         side
     }
 

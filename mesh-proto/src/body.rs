@@ -21,19 +21,53 @@ const LONGEST: usize = 1 << 24;
 #[derive(Clone)]
 pub struct Body<'a>(Inner<'a>);
 
+/// What is borrowed is apart from what is shared, so that both take no more room than a handle.
 #[derive(Clone)]
 enum Inner<'a> {
-    Borrowed(&'a [u8]),
+    Borrowed(Borrowed<'a>),
     #[cfg(feature = "alloc")]
     Shared(Bytes),
-    /// A handle that is somebody else's: it is cloned where one is needed, and else costs nothing.
+}
+
+#[derive(Clone, Copy)]
+enum Borrowed<'a> {
+    Bytes(&'a [u8]),
+    /// The bytes of a handle that is somebody else's, or a part of them: it is cloned where one is needed, and else costs
+    /// nothing.
     #[cfg(feature = "alloc")]
-    Lent(&'a Bytes),
+    Lent(&'a [u8], &'a Bytes),
+}
+
+impl<'a> Borrowed<'a> {
+    const fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            #[cfg(feature = "alloc")]
+            Self::Lent(bytes, _) => bytes,
+        }
+    }
+
+    fn part(self, range: Range<usize>) -> Self {
+        let part = self.bytes().get(range).unwrap_or_default();
+        match self {
+            Self::Bytes(_) => Self::Bytes(part),
+            #[cfg(feature = "alloc")]
+            Self::Lent(_, handle) => Self::Lent(part, handle),
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    fn to_bytes(self) -> Bytes {
+        match self {
+            Self::Bytes(bytes) => Bytes::copy_from_slice(bytes),
+            Self::Lent(bytes, handle) => handle.slice_ref(bytes),
+        }
+    }
 }
 
 impl Body<'_> {
     /// No bytes.
-    pub const EMPTY: Self = Self(Inner::Borrowed(&[]));
+    pub const EMPTY: Self = Self(Inner::Borrowed(Borrowed::Bytes(&[])));
 
     /// A part of it, as far as it has that many bytes.
     #[must_use]
@@ -41,11 +75,9 @@ impl Body<'_> {
         let end = range.end.min(self.len());
         let range = range.start.min(end)..end;
         match &self.0 {
-            Inner::Borrowed(bytes) => Self(Inner::Borrowed(bytes.get(range).unwrap_or_default())),
+            Inner::Borrowed(borrowed) => Self(Inner::Borrowed(borrowed.part(range))),
             #[cfg(feature = "alloc")]
             Inner::Shared(bytes) => Self(Inner::Shared(bytes.slice(range))),
-            #[cfg(feature = "alloc")]
-            Inner::Lent(bytes) => Self(Inner::Shared(bytes.slice(range))),
         }
     }
 
@@ -54,9 +86,8 @@ impl Body<'_> {
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         match &self.0 {
-            Inner::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+            Inner::Borrowed(borrowed) => borrowed.to_bytes(),
             Inner::Shared(bytes) => bytes.clone(),
-            Inner::Lent(bytes) => (*bytes).clone(),
         }
     }
 
@@ -65,9 +96,8 @@ impl Body<'_> {
     #[must_use]
     pub fn into_owned(self) -> Body<'static> {
         Body(Inner::Shared(match self.0 {
-            Inner::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+            Inner::Borrowed(borrowed) => borrowed.to_bytes(),
             Inner::Shared(bytes) => bytes,
-            Inner::Lent(bytes) => bytes.clone(),
         }))
     }
 }
@@ -77,11 +107,9 @@ impl Deref for Body<'_> {
 
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Inner::Borrowed(bytes) => bytes,
+            Inner::Borrowed(borrowed) => borrowed.bytes(),
             #[cfg(feature = "alloc")]
             Inner::Shared(bytes) => bytes,
-            #[cfg(feature = "alloc")]
-            Inner::Lent(bytes) => bytes,
         }
     }
 }
@@ -94,19 +122,19 @@ impl Default for Body<'_> {
 
 impl<'a> From<&'a [u8]> for Body<'a> {
     fn from(bytes: &'a [u8]) -> Self {
-        Self(Inner::Borrowed(bytes))
+        Self(Inner::Borrowed(Borrowed::Bytes(bytes)))
     }
 }
 
 impl<'a, const N: usize> From<&'a [u8; N]> for Body<'a> {
     fn from(bytes: &'a [u8; N]) -> Self {
-        Self(Inner::Borrowed(bytes))
+        bytes.as_slice().into()
     }
 }
 
 impl<'a> From<&'a str> for Body<'a> {
     fn from(text: &'a str) -> Self {
-        Self(Inner::Borrowed(text.as_bytes()))
+        text.as_bytes().into()
     }
 }
 
@@ -120,7 +148,7 @@ impl From<Bytes> for Body<'_> {
 #[cfg(feature = "alloc")]
 impl<'a> From<&'a Bytes> for Body<'a> {
     fn from(bytes: &'a Bytes) -> Self {
-        Self(Inner::Lent(bytes))
+        Self(Inner::Borrowed(Borrowed::Lent(bytes, bytes)))
     }
 }
 
@@ -168,6 +196,10 @@ impl<'de> Deserialize<'de> for Body<'_> {
         }
     }
 }
+
+#[cfg(feature = "alloc")]
+const _: () =
+    assert!(size_of::<Body<'_>>() == size_of::<Bytes>(), "a list of bodies is as small as one of handles");
 
 #[cfg(all(test, feature = "alloc"))]
 mod tests {

@@ -5,6 +5,7 @@ use core::time::Duration;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
+use crate::apart::Apart;
 use crate::id::{Incarnation, LinkTag};
 use crate::message::{Marks, Piece, Takes};
 use crate::reason::Reason;
@@ -27,9 +28,9 @@ pub enum PathClass {
 #[cfg_attr(feature = "alloc", derive(Deserialize))]
 pub enum Frame<'a> {
     /// The dialer's introduction. The acceptor admits the link with it.
-    Hello(Hello),
+    Hello(Apart<Hello>),
     /// The acceptor's answer. The dialer admits the link with it.
-    Welcome(Welcome),
+    Welcome(Apart<Welcome>),
     /// The acceptor's other answer: this node is not let in.
     Refused(Reason),
     /// 'Are you there?'
@@ -43,9 +44,9 @@ pub enum Frame<'a> {
         nonce: u32,
     },
     /// Links that the sender no longer has (R5).
-    Lost(Losses),
+    Lost(Apart<Losses>),
     /// The losses that were read: no need to tell them again.
-    Noted(Tags),
+    Noted(Apart<Tags>),
     /// The sender doubts the run that the link's other end says it is (R6): no data until the doubt is cleared.
     Doubted,
     /// The doubt is over: the link counts. It is answered in kind; what comes before the answer was sent in doubt.
@@ -140,3 +141,7 @@ impl Frame<'_> {
         }
     }
 }
+
+/// A record of small messages is some thousand frames in a list.
+#[cfg(feature = "alloc")]
+const _: () = assert!(size_of::<Frame<'_>>() <= 64, "a frame is as small as a piece of a message");

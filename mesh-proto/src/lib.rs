@@ -98,6 +98,7 @@ extern crate std;
 mod action;
 mod address;
 mod announcement;
+mod apart;
 mod body;
 mod bounded;
 mod chance;
@@ -128,6 +129,7 @@ pub mod wire;
 
 pub use action::{Action, Delivery};
 pub use announcement::{Announcement, AnnouncementKind, Audience, Cause, Vouched};
+pub use apart::Apart;
 pub use body::Body;
 pub use chance::Seed;
 pub use config::{Config, ConfigError, Limits, Taken};

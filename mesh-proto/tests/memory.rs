@@ -64,7 +64,7 @@ impl Node {
             marks: Marks { open: window, ..Marks::default() },
             takes: Takes { message: 1 << 20, record: 65_519, window },
         };
-        self.tell(Event::Frames { link, frames: (&Frame::Hello(hello)).into() });
+        self.tell(Event::Frames { link, frames: (&Frame::Hello(hello.into())).into() });
         self.tell(Event::Room { link, bytes: 1 << 30 });
         link
     }

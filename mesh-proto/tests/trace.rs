@@ -173,14 +173,14 @@ impl Known {
         let frame = match (what % 64, self.dialed, stage) {
             (20..24, ..) => return Event::Closed { link, error: SystemError::TimedOut },
             (24 | 25, ..) => Frame::Refused(Reason::OwnSelf),
-            (26, ..) => Frame::Hello(hello),
-            (27, ..) => Frame::Welcome(welcome),
+            (26, ..) => Frame::Hello(hello.into()),
+            (27, ..) => Frame::Welcome(welcome.into()),
             (_, true, 0) => return Event::Connected { link },
             (_, true, 1) | (_, false, 0) => return Event::Proven { link, proof },
-            (_, true, 2) => Frame::Welcome(welcome),
-            (_, false, 1) => Frame::Hello(hello),
-            (28..31, ..) => Frame::Lost(lost),
-            (31, ..) => Frame::Noted(Tags::from_iter([LinkTag::new(u64::from(c % 6))])),
+            (_, true, 2) => Frame::Welcome(welcome.into()),
+            (_, false, 1) => Frame::Hello(hello.into()),
+            (28..31, ..) => Frame::Lost(lost.into()),
+            (31, ..) => Frame::Noted(Tags::from_iter([LinkTag::new(u64::from(c % 6))]).into()),
             (32, ..) => Frame::Doubted,
             (33, ..) => Frame::Cleared { birth: u64::from(b % 3) },
             (34, ..) => Frame::Close(if c.is_multiple_of(2) { Reason::Left } else { Reason::Duplicate }),
@@ -460,7 +460,7 @@ fn meet<K: Sink>(mesh: &mut Mesh<Heap>, recorder: &mut Recorder<K>) {
         marks: Marks::default(),
         takes: TAKES,
     };
-    let hello = Frame::Hello(hello);
+    let hello = Frame::Hello(hello.into());
     let event = Event::Frames { link, frames: Batch::from(&hello) };
     tell(recorder, mesh, at(30), event);
 }

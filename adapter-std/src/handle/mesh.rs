@@ -158,7 +158,7 @@ impl Mesh {
     ///
     /// Why it can not be sent.
     pub fn try_send(&self, peer: NodeId, message: impl Into<Message>) -> Result<(), SendError> {
-        self.hub().post(peer, message.into().checked()?, None).map_err(|unsent| unsent.why.into())
+        self.hub().post(peer, &mut Some(message.into().checked()?), None).map_err(SendError::from)
     }
 
     /// As [`send`](Self::send), with a receipt that becomes what became of the message: taken, or why not.

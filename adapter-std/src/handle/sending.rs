@@ -11,7 +11,7 @@ use mesh_proto::question::FIRST_RESERVED;
 use mesh_proto::{Lane, NodeId, OnRestart, Outcome, Unable, Wants};
 
 use super::Mesh;
-use crate::hub::{Hub, Place, Unsent};
+use crate::hub::{Hub, Place};
 
 /// A message to send. Whatever becomes bytes is one.
 ///
@@ -166,13 +166,12 @@ impl Sending {
 
     /// Sends it, or notes who waits for room.
     fn poll(&mut self, hub: &Hub, context: &Context<'_>) -> Poll<Result<(), SendError>> {
-        let Some(message) = self.message.take() else { return Poll::Ready(Ok(())) };
-        match hub.post(self.peer, message, Some((&mut self.place, context.waker()))) {
-            Err(Unsent { message, why: Unable::NoRoom }) => {
-                self.message = Some(message);
-                Poll::Pending
+        match hub.post(self.peer, &mut self.message, Some((&mut self.place, context.waker()))) {
+            Err(Unable::NoRoom) => Poll::Pending,
+            sent => {
+                self.message = None;
+                Poll::Ready(sent.map_err(SendError::from))
             }
-            sent => Poll::Ready(sent.map_err(|unsent| unsent.why.into())),
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use atomic_waker::AtomicWaker;
 use mesh_proto::node::{Input, Reader};
-use mesh_proto::{Frame, LinkId, SystemError};
+use mesh_proto::{LinkId, SystemError};
 
 use super::Hub;
 use super::pen::{Desk, Pen};
@@ -37,7 +37,6 @@ impl Link {
                 signal: Arc::clone(signal),
                 early: Vec::new(),
                 reader: None,
-                frames: Vec::new(),
             },
             outgoing: Outgoing {
                 hub: hub.clone(),
@@ -59,7 +58,6 @@ pub struct Incoming {
     /// Where bytes are read to until there is a reader.
     early: Vec<u8>,
     reader: Option<Box<Reader>>,
-    frames: Vec<Frame<'static>>,
 }
 
 impl Incoming {
@@ -99,17 +97,13 @@ impl Incoming {
     fn open(&mut self) {
         let Some(reader) = &mut self.reader else { return };
         self.early = Vec::new();
-        let broken = reader.open(&mut self.frames).is_err();
-        if broken || !self.frames.is_empty() {
-            self.signal.came.store(true, Ordering::Release);
-            let (link, frames) = (self.link, &self.frames);
-            self.hub.with(|state| {
-                state.tell(Input::Frames { link, frames: frames.as_slice().into() });
-                if broken {
-                    state.tell(Input::Broken { link });
-                }
-            });
-            self.frames.clear();
+        let (hub, signal, link) = (&self.hub, &self.signal, self.link);
+        let opened = reader.open(|frames| {
+            signal.came.store(true, Ordering::Release);
+            hub.with(|state| state.tell(Input::Frames { link, frames: frames.into() }));
+        });
+        if opened.is_err() {
+            hub.with(|state| state.tell(Input::Broken { link }));
         }
     }
 

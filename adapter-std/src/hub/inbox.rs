@@ -58,14 +58,6 @@ struct Content {
     over: bool,
 }
 
-/// What taking a message came to.
-#[derive(Debug)]
-pub(super) struct Taking {
-    pub(super) arrived: Arrived,
-    /// Whether it is the first that the machine is not told yet.
-    pub(super) first: bool,
-}
-
 impl Inbox {
     /// Puts messages behind the others, and says whom that wakes.
     pub(super) fn push(&self, came: &mut Vec<(u64, Arrived)>, wakes: &mut Wakes) {
@@ -77,17 +69,22 @@ impl Inbox {
         wakes.take_all(&mut content.takers);
     }
 
-    /// Takes the first; `None` when there is none and none will come.
-    pub(super) fn poll(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Taking>> {
+    /// Takes the first; `None` when there is none and none will come. `first` says whether it is the first that the machine
+    /// is not told yet.
+    pub(super) fn poll(
+        &self,
+        place: &mut Place,
+        context: &Context<'_>,
+        first: &mut bool,
+    ) -> Poll<Option<Arrived>> {
         let mut content = self.lock();
-        let (taking, gone) = match content.take(&self.untold) {
-            Some(taking) => (Poll::Ready(Some(taking)), content.takers.leave(place)),
-            None if content.over => (Poll::Ready(None), content.takers.leave(place)),
-            None => (Poll::Pending, content.takers.wait(place, context.waker())),
-        };
+        let taken = content.take(&self.untold, first);
+        let waits = taken.is_none() && !content.over;
+        let gone =
+            if waits { content.takers.wait(place, context.waker()) } else { content.takers.leave(place) };
         drop(content);
         drop(gone);
-        taking
+        if waits { Poll::Pending } else { Poll::Ready(taken) }
     }
 
     /// Somebody waits no more.
@@ -96,9 +93,9 @@ impl Inbox {
         drop(gone);
     }
 
-    /// Takes the first, if there is one now.
-    pub(super) fn take(&self) -> Option<Taking> {
-        self.lock().take(&self.untold)
+    /// Takes the first, if there is one now; `first` as for [`poll`](Self::poll).
+    pub(super) fn take(&self, first: &mut bool) -> Option<Arrived> {
+        self.lock().take(&self.untold, first)
     }
 
     /// What was taken and is to be told.
@@ -126,14 +123,18 @@ impl Inbox {
 }
 
 impl Content {
-    fn take(&mut self, untold: &AtomicBool) -> Option<Taking> {
+    fn take(&mut self, untold: &AtomicBool, first: &mut bool) -> Option<Arrived> {
         let (serial, arrived) = self.waiting.pop_front()?;
         let took = Took { peer: arrived.received.from, lane: arrived.received.lane, serial };
         match self.taken.last_mut() {
             Some(last) if (last.peer, last.lane) == (took.peer, took.lane) => *last = took,
             Some(_) | None => self.taken.push(took),
         }
-        let first = !untold.swap(true, Ordering::AcqRel);
-        Some(Taking { arrived, first })
+        // It is set under the lock alone, and what is taken to be told is taken under the lock once it is not.
+        *first = !untold.load(Ordering::Acquire);
+        if *first {
+            untold.store(true, Ordering::Release);
+        }
+        Some(arrived)
     }
 }

@@ -83,7 +83,10 @@ impl Links {
         wakes: &mut Wakes,
     ) {
         let mut early = Early { link, frames: Vec::new(), broken: false };
-        early.broken = reader.open(&mut early.frames).is_err();
+        let opened = reader.open(|frames| {
+            early.frames = frames.iter().cloned().map(Frame::into_owned).collect();
+        });
+        early.broken = opened.is_err();
         if early.broken || !early.frames.is_empty() {
             self.early.push(early);
         }

@@ -46,7 +46,6 @@ pub(crate) use inbox::Arrived;
 pub use inbox::Received;
 pub use jobs::{Dial, Job};
 pub use post::Undelivered;
-pub(crate) use post::Unsent;
 pub(crate) use state::State;
 pub use streams::{Attached, Unattached};
 pub(crate) use wakes::Place;

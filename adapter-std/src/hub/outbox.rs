@@ -57,8 +57,8 @@ pub(super) enum Put {
         /// On this link.
         link: LinkId,
     },
-    /// Nobody knows whether it fits: the node has to be asked.
-    Unknown(Message<'static>),
+    /// Nobody knows whether it fits: the node has to be asked. The message is still there.
+    Unknown,
 }
 
 impl Outbox {
@@ -68,19 +68,23 @@ impl Outbox {
     }
 
     /// Puts an ordinary message behind the others, if it certainly fits.
-    pub(super) fn put(&self, peer: &NodeId, message: Message<'static>) -> Put {
+    pub(super) fn put(&self, peer: &NodeId, sent: &mut Option<Message<'static>>) -> Put {
+        let Some(message) = &*sent else { return Put::Waits };
         if message.lane == Lane::Urgent || message.body.len() > self.largest {
-            return Put::Unknown(message);
+            return Put::Unknown;
         }
         let mut content = self.content();
         let Content { rows, filled } = &mut *content;
-        let Some(row) = rows.get_mut(peer) else { return Put::Unknown(message) };
-        let Some(room) = without(row.room, &message) else { return Put::Unknown(message) };
+        let Some(row) = rows.get_mut(peer) else { return Put::Unknown };
+        let Some(room) = without(row.room, message) else { return Put::Unknown };
         row.room = room;
-        if row.waiting.is_empty() {
-            filled.push(*peer);
+        let first = row.waiting.is_empty();
+        row.waiting.extend(sent.take());
+        if !first {
+            // Whoever put the first one has seen to it that somebody tells all that wait.
+            return Put::Waits;
         }
-        row.waiting.push(message);
+        filled.push(*peer);
         self.filled.store(true, Ordering::Release);
         if row.writer.asks() {
             Put::Nudge { writer: Arc::clone(&row.writer), link: row.link }

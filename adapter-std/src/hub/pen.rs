@@ -7,9 +7,9 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use mesh_proto::node::{MOST_UNWRITTEN, Writer};
+use mesh_proto::LinkId;
+use mesh_proto::node::{Lot, MOST_UNWRITTEN, Writer};
 use mesh_proto::wire::Broken;
-use mesh_proto::{Frame, LinkId};
 
 use super::State;
 
@@ -27,7 +27,7 @@ pub(super) struct Pen {
     words: Vec<u8>,
     spoken: usize,
     writer: Option<Box<Writer>>,
-    frames: Vec<Frame<'static>>,
+    lot: Lot,
     /// How much was taken to be written since the machine was told how much room there is: as the machine counts it, which
     /// is more than it comes to in a record.
     taken: u32,
@@ -80,15 +80,13 @@ impl Pen {
         }
         if self.writer.is_some() {
             self.taken = self.taken.saturating_add(MOST_UNWRITTEN.saturating_sub(entry.backlog.room(0)));
-            entry.backlog.take(&mut self.frames);
+            entry.backlog.take(&mut self.lot);
         }
     }
 
     pub(super) fn seal(&mut self) -> Result<(), Broken> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        for frame in self.frames.drain(..) {
-            writer.push(&frame)?;
-        }
+        writer.push_all(&mut self.lot)?;
         writer.seal()
     }
 

@@ -27,13 +27,6 @@ pub(crate) enum Awaited {
     Settled(Outcome),
 }
 
-/// A message that was not taken in, and why.
-#[derive(Debug)]
-pub(crate) struct Unsent {
-    pub(crate) message: Message<'static>,
-    pub(crate) why: Unable,
-}
-
 /// What became of messages, and who waits for what.
 #[derive(Debug, Default)]
 pub(crate) struct Post {

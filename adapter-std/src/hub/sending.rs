@@ -9,20 +9,19 @@ use mesh_proto::{Answer, LinkId, Message, NodeId, Now, Standing, Unable};
 use super::halves::Signal;
 use super::outbox::{Outbox, Put};
 use super::pen::Pen;
-use super::post::Unsent;
 use super::wakes::Place;
 use super::{Hub, State};
 
 impl Hub {
-    /// Sends a message, or says why not; with a place and a waker it is noted who waits for room.
+    /// Sends a message, which is gone then, or says why not; with a place and a waker it is noted who waits for room.
     pub(crate) fn post(
         &self,
         peer: NodeId,
-        message: Message<'static>,
+        message: &mut Option<Message<'static>>,
         waits: Option<(&mut Place, &Waker)>,
-    ) -> Result<(), Unsent> {
+    ) -> Result<(), Unable> {
         match self.0.outbox.put(&peer, message) {
-            Put::Unknown(message) => self.with(|state| {
+            Put::Unknown => self.with(|state| {
                 let sent = state.send(peer, message, waits);
                 state.know_room(peer, &self.0.outbox);
                 sent
@@ -74,25 +73,29 @@ impl Hub {
 }
 
 impl State {
-    /// Sends a message, or says why not; with a place and a waker it is noted who waits for room.
+    /// Sends a message, which is gone then, or says why not; with a place and a waker it is noted who waits for room.
     pub(super) fn send(
         &mut self,
         peer: NodeId,
-        message: Message<'static>,
+        sent: &mut Option<Message<'static>>,
         waits: Option<(&mut Place, &Waker)>,
-    ) -> Result<(), Unsent> {
+    ) -> Result<(), Unable> {
+        let Some(message) = &*sent else { return Ok(()) };
         let why = if self.rest.post.has_unsent(&peer) {
             Unable::NoRoom
         } else {
-            match self.tell(Input::Send { peer, messages: (&message).into() }) {
+            match self.tell(Input::Send { peer, messages: message.into() }) {
                 Answer::Sent { stopped: Some(why), .. } | Answer::Unable(why) => why,
-                Answer::Sent { stopped: None, .. } | Answer::Done | Answer::Link(_) => return Ok(()),
+                Answer::Sent { stopped: None, .. } | Answer::Done | Answer::Link(_) => {
+                    *sent = None;
+                    return Ok(());
+                }
             }
         };
         if let (Unable::NoRoom, Some((place, waker))) = (why, waits) {
             self.rest.post.waits_for_room(peer, place, waker, &mut self.rest.wakes);
         }
-        Err(Unsent { message, why })
+        Err(why)
     }
 
     /// Tells of messages that were sent a moment ago, when they fitted.

@@ -288,7 +288,19 @@ impl State {
 }
 
 impl Rest {
+    /// What is ordered for each message is done where it is ordered: to put an order together and take it apart again costs
+    /// as much as carrying it out.
+    #[inline(always)]
     fn carry_out(&mut self, order: Order<'_>) {
+        match order {
+            Order::Send { link, frame } => self.links.send(link, frame, &mut self.wakes),
+            Order::Deliver { peer, message } => self.deliver(peer, message),
+            other => self.carry_out_any(other),
+        }
+    }
+
+    #[inline(never)]
+    fn carry_out_any(&mut self, order: Order<'_>) {
         match order {
             Order::Dial { link, route, .. } => {
                 self.links.dialing(link, route);

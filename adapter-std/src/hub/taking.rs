@@ -8,7 +8,7 @@ use mesh_proto::node::Input;
 use mesh_proto::question::Head;
 use mesh_proto::{Delivery, NodeId};
 
-use super::inbox::{Arrived, Inbox, Received, Taking, Took};
+use super::inbox::{Arrived, Inbox, Received, Took};
 use super::state::Rest;
 use super::wakes::Place;
 use super::{Hub, State, asks};
@@ -16,11 +16,10 @@ use super::{Hub, State, asks};
 impl Hub {
     /// The next message, if there is one now.
     pub(crate) fn take(&self) -> Option<Arrived> {
-        let taking = self.0.inbox.take();
-        if taking.is_none() {
-            self.tell_taken(&self.0.inbox);
-        }
-        Some(self.taken(taking?))
+        let mut first = false;
+        let taken = self.0.inbox.take(&mut first);
+        self.taken(&self.0.inbox, taken.is_some(), first);
+        taken
     }
 
     /// The next message; `None` once no more will come.
@@ -44,24 +43,18 @@ impl Hub {
     }
 
     fn poll_inbox(&self, inbox: &Inbox, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
-        let taking = inbox.poll(place, context);
-        if taking.is_pending() {
-            self.tell_taken(inbox);
-        }
-        taking.map(|taking| taking.map(|taking| self.taken(taking)))
+        let mut first = false;
+        let taken = inbox.poll(place, context, &mut first);
+        self.taken(inbox, taken.is_ready(), first);
+        taken
     }
 
-    /// The machine is told what was taken with whatever it is told next, once whoever takes waits for more, or in a moment.
-    fn taken(&self, taking: Taking) -> Arrived {
-        if taking.first {
+    /// The machine is told what was taken with whatever it is told next, in a moment, or once whoever takes waits for more:
+    /// then what was held back is written, too.
+    fn taken(&self, inbox: &Inbox, any: bool, first: bool) {
+        if first {
             self.with_untold(State::tell_soon);
-        }
-        taking.arrived
-    }
-
-    /// Whoever takes waits for more: what was taken is told, and what was held back is written.
-    fn tell_taken(&self, inbox: &Inbox) {
-        if inbox.has_taken() || self.0.holds.load(Ordering::Acquire) {
+        } else if !any && (inbox.has_taken() || self.0.holds.load(Ordering::Acquire)) {
             self.with(State::let_go);
         }
     }

@@ -56,7 +56,8 @@ impl Wakes {
 
     /// The task that writes on a link is to look.
     pub(super) fn nudge(&mut self, signal: &Arc<Signal>) {
-        if signal.asks() {
+        // Whoever looks does so under the lock of the node, as this is.
+        if !signal.is_asked() && signal.asks() {
             match &self.writer {
                 None => self.writer = Some(Arc::clone(signal)),
                 Some(_) => self.writers.push(Arc::clone(signal)),

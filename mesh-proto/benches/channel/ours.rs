@@ -59,12 +59,12 @@ impl Pair {
         let (answering, mut second) =
             Answering::to(&acceptor, at_acceptor, &mut first[2..]).expect("they go together");
         let met = calling.read(&dialer, &mut second[2..]).expect("nobody is in between");
-        let hello = Frame::Hello(self.hello.clone());
+        let hello = Frame::Hello(self.hello.clone().into());
         let (introduced, third) = met.introduce(&dialer, &hello, &mut first_room).expect("enough room");
         let length = third.len();
         let (greeted, _) =
             answering.read(&acceptor, &mut first_room[2..length]).expect("nobody is in between");
-        let welcome = Frame::Welcome(Welcome { hello: self.hello.clone(), doubt: false });
+        let welcome = Frame::Welcome(Welcome { hello: self.hello.clone(), doubt: false }.into());
         let (fourth, _, opener) = greeted.answer(&acceptor, &welcome, &mut second_room).expect("enough room");
         let length = fourth.len();
         match introduced.read(&dialer, &mut second_room[2..length]) {

@@ -243,7 +243,7 @@ impl Scene {
         let link = link.expect("there is room");
         let proof = self.proof(peer);
         self.tell(Event::Proven { link, proof }, |_| {});
-        self.tell(Event::Frames { link, frames: Batch::from(&Frame::Hello(hello())) }, |_| {});
+        self.tell(Event::Frames { link, frames: Batch::from(&Frame::Hello(hello().into())) }, |_| {});
         link
     }
 
@@ -260,7 +260,7 @@ impl Scene {
         self.tell(Event::Connected { link }, |_| {});
         let proof = self.proof(peer);
         self.tell(Event::Proven { link, proof }, |_| {});
-        let welcome = Frame::Welcome(Welcome { hello: hello(), doubt: false });
+        let welcome = Frame::Welcome(Welcome { hello: hello(), doubt: false }.into());
         self.tell(Event::Frames { link, frames: Batch::from(&welcome) }, |_| {});
         link
     }

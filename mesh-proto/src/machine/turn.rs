@@ -219,10 +219,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
             return true;
         } else if core::mem::take(&mut owes.hello) {
-            Frame::Hello(self.hello(slot))
+            Frame::Hello(self.hello(slot).into())
         } else if core::mem::take(&mut owes.welcome) {
             let doubt = link.doubted_here;
-            Frame::Welcome(Welcome { hello: self.hello(slot), doubt })
+            Frame::Welcome(Welcome { hello: self.hello(slot), doubt }.into())
         } else if let Some(reason) = owes.refused.take() {
             Frame::Refused(reason)
         } else if core::mem::take(&mut owes.doubted) {
@@ -233,12 +233,13 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Frame::Cleared { birth }
         } else if core::mem::take(&mut owes.noted) {
             let peer = link.peer;
-            Frame::Noted(peer.map_or_else(Tags::new, |peer| self.take_noted(peer)))
+            Frame::Noted(peer.map_or_else(Tags::new, |peer| self.take_noted(peer)).into())
         } else if admitted && core::mem::take(&mut owes.lost) {
             let peer = link.peer;
             Frame::Lost(
                 peer.and_then(|peer| self.peers.get(peer))
-                    .map_or_else(Losses::new, |peer| peer.losses.clone()),
+                    .map_or_else(Losses::new, |peer| peer.losses.clone())
+                    .into(),
             )
         } else if let Some(nonce) = owes.pong.take() {
             Frame::Pong { nonce }

@@ -149,7 +149,7 @@ pub use reader::Reader;
 pub use recording::{Recording, SinkError};
 pub use settings::{Door, Fresh, Halves, LetsIn, Settings, Verdict};
 #[cfg(feature = "alloc")]
-pub use writer::{Backlog, Writer};
+pub use writer::{Backlog, Lot, Writer};
 
 use crate::chance::{Dice, Seed};
 use crate::config::{Config, ConfigError};

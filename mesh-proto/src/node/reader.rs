@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+use core::mem;
 
 use bytes::{Bytes, BytesMut};
 
@@ -29,19 +30,30 @@ pub struct Reader {
     came: usize,
     /// How much to ask for.
     asks: usize,
+    /// Records that were opened, and room for their frames: both are empty in between.
+    records: Vec<Bytes>,
+    frames: Vec<Frame<'static>>,
 }
 
 impl Reader {
     pub(super) fn new(opener: Opener, record: u32) -> Self {
         let (opener, longest) = (Box::new(opener), record_length(record));
-        Self { opener, longest, bytes: BytesMut::new(), came: 0, asks: LEAST_READ }
+        Self {
+            opener,
+            longest,
+            bytes: BytesMut::new(),
+            came: 0,
+            asks: LEAST_READ,
+            records: Vec::new(),
+            frames: Vec::new(),
+        }
     }
 
     /// Where to read to: never empty.
     pub fn space(&mut self) -> &mut [u8] {
         if self.came == 0 && self.bytes.len() > 4 * self.asks {
             // Much came once, and little comes now: an idle link keeps little.
-            self.bytes = BytesMut::new();
+            (self.bytes, self.frames) = (BytesMut::new(), Vec::new());
         }
         let missing = self.length().map_or(0, |length| length.min(self.longest).saturating_sub(self.came));
         let end = self.came + missing.max(self.asks);
@@ -69,14 +81,31 @@ impl Reader {
         self.came = self.bytes.len();
     }
 
-    /// Opens every record that is there whole, in place, and puts its frames behind those in `frames`. What a message
-    /// says is not copied: its body is a handle to what was read, unless it is a small part of that.
+    /// Opens every record that is there whole, in place, and gives all their frames to `tell` at once, if there are any.
+    /// What a message says is not copied: its body is a handle to what was read, unless it is a small part of that.
     ///
     /// # Errors
     ///
-    /// The other end, or somebody in between, broke the channel. The frames that came before are to be read; then the
-    /// node is to be told with [`Input::Broken`](super::Input::Broken).
-    pub fn open(&mut self, frames: &mut Vec<Frame<'static>>) -> Result<(), Broken> {
+    /// The other end, or somebody in between, broke the channel. The frames that came before were given; now the node is to
+    /// be told with [`Input::Broken`](super::Input::Broken).
+    pub fn open(&mut self, tell: impl FnOnce(&[Frame<'_>])) -> Result<(), Broken> {
+        let mut opened = self.open_records();
+        let mut frames = emptied(mem::take(&mut self.frames));
+        for record in &self.records {
+            if unpack(record, &mut frames).is_err() {
+                opened = Err(Broken);
+                break;
+            }
+        }
+        if !frames.is_empty() {
+            tell(&frames);
+        }
+        self.frames = emptied(frames);
+        self.records.clear();
+        opened
+    }
+
+    fn open_records(&mut self) -> Result<(), Broken> {
         while let Some(length) = self.length() {
             if length > self.longest {
                 return Err(Broken);
@@ -89,7 +118,7 @@ impl Reader {
             let mut record = record.split_off(HEAD);
             let plain = self.opener.open(&mut record)?.len();
             record.truncate(plain);
-            unpack(record.freeze(), frames)?;
+            self.records.push(record.freeze());
         }
         Ok(())
     }
@@ -102,16 +131,18 @@ impl Reader {
 }
 
 /// Takes the frames out of an opened record.
-fn unpack(record: Bytes, frames: &mut Vec<Frame<'static>>) -> Result<(), Broken> {
-    let (before, length) = (frames.len(), record.len());
+fn unpack<'r>(record: &'r Bytes, frames: &mut Vec<Frame<'r>>) -> Result<(), Broken> {
+    let (before, mut said) = (frames.len(), 0);
     for frame in Frames::new(record) {
-        frames.push(frame.map_err(|_| Broken)?);
+        let frame = frame.map_err(|_| Broken)?;
+        if let Frame::Data(piece) = &frame {
+            said += piece.body.len();
+        }
+        frames.push(frame);
     }
-    let added = frames.get_mut(before..).unwrap_or_default();
-    let said: usize = added.iter().map(said).sum();
-    if said < length / 2 {
+    if said < record.len() / 2 {
         // A handle to a small part would hold all of it for as long as the message is kept.
-        for frame in added {
+        for frame in frames.get_mut(before..).unwrap_or_default() {
             if let Frame::Data(piece) = frame {
                 piece.body = Bytes::copy_from_slice(&piece.body).into();
             }
@@ -120,9 +151,9 @@ fn unpack(record: Bytes, frames: &mut Vec<Frame<'static>>) -> Result<(), Broken>
     Ok(())
 }
 
-/// How many bytes of messages are in a frame.
-fn said(frame: &Frame<'_>) -> usize {
-    if let Frame::Data(piece) = frame { piece.body.len() } else { 0 }
+/// The room of a list, for frames that may borrow from something else.
+fn emptied<'r>(frames: Vec<Frame<'_>>) -> Vec<Frame<'r>> {
+    frames.into_iter().map_while(|_| None).collect()
 }
 
 impl fmt::Debug for Reader {

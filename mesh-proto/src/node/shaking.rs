@@ -5,6 +5,7 @@ use core::mem;
 use core::net::SocketAddr;
 
 use super::settings::Fresh;
+use crate::apart::Apart;
 use crate::event::Proof;
 use crate::frame::{Frame, Hello};
 use crate::id::{LinkTag, NodeId};
@@ -33,7 +34,7 @@ pub(super) struct Shaking {
 
 /// How far it is, and what the channel has for that.
 #[cfg_attr(
-    not(feature = "aws-lc"),
+    not(feature = "alloc"),
     expect(clippy::large_enum_variant, reason = "there is one in each handshake, which is boxed")
 )]
 pub(super) enum Stage {
@@ -44,9 +45,9 @@ pub(super) enum Stage {
     /// Who is there is known; the machine's hello is to come.
     Met(Met),
     /// Somebody is asked before that goes out.
-    Wondering(Met, Hello),
+    Wondering(Met, Apart<Hello>),
     /// The answer is yes: it is to go out.
-    LetIn(Met, Hello),
+    LetIn(Met, Apart<Hello>),
     /// Everything is said.
     Introduced(Introduced),
     /// At the acceptor: the first word is awaited.
@@ -54,7 +55,7 @@ pub(super) enum Stage {
     /// It is answered.
     Answering(Answering),
     /// Who is there is known, and somebody is asked whether to let it in.
-    Asking(Greeted, Hello),
+    Asking(Greeted, Apart<Hello>),
     /// The machine's answer is to come; and how large a record the dialer takes.
     Greeted(Greeted, u32),
     /// It failed, and the machine will order the link to be closed.
@@ -70,7 +71,7 @@ pub(super) enum Step {
     /// At the dialer: who is there.
     Met(Proof),
     /// At the acceptor: who is there. The stage is for whoever asked to go on with.
-    Greeted(Proof, Greeted, Hello),
+    Greeted(Proof, Greeted, Apart<Hello>),
     /// The acceptor asks for patience, the first time.
     Wait,
     /// The acceptor has answered: this, and what the channel goes on with.
@@ -187,7 +188,7 @@ impl Shaking {
     }
 
     /// Takes what a dialer is to say now.
-    pub(super) fn take_let_in(&mut self) -> Option<(Met, Hello)> {
+    pub(super) fn take_let_in(&mut self) -> Option<(Met, Apart<Hello>)> {
         if !matches!(self.stage, Stage::LetIn(..)) {
             return None;
         }
@@ -196,7 +197,7 @@ impl Shaking {
     }
 
     /// Takes what was held back at an acceptor while somebody was asked: the machine's answer is to come.
-    pub(super) fn take_asking(&mut self) -> Option<Hello> {
+    pub(super) fn take_asking(&mut self) -> Option<Apart<Hello>> {
         if !matches!(self.stage, Stage::Asking(..)) {
             return None;
         }

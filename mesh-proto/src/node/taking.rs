@@ -9,6 +9,7 @@ use super::inside::record_plain;
 use super::settings::{Fresh, Verdict};
 use super::shaking::{Shaking, Stage, Step};
 use crate::announcement::Vouched;
+use crate::apart::Apart;
 use crate::event::{Event, Proof, Route, Routes};
 use crate::frame::{Frame, Hello, PathClass};
 use crate::id::{LinkId, NodeId};
@@ -198,7 +199,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// A dialer has proven who it is: it is let in, turned away, or somebody is asked.
-    fn greeted(&mut self, link: LinkId, proof: Proof, mut greeted: Greeted, mut hello: Hello) {
+    fn greeted(&mut self, link: LinkId, proof: Proof, mut greeted: Greeted, mut hello: Apart<Hello>) {
         has_room_for::<S>(&mut hello.takes);
         self.machine.tell(Event::Proven { link, proof });
         let verdict = self.rest.verdict(&proof.peer);

@@ -7,7 +7,7 @@ use core::fmt;
 use super::MOST_UNWRITTEN;
 use crate::frame::Frame;
 use crate::message::{Piece, Takes};
-use crate::wire::{Broken, HEAD, MAX_CONTROL, MAX_PLAIN, NoRoom, Sealer, encode};
+use crate::wire::{Broken, HEAD, MAX_CONTROL, MAX_PLAIN, NoRoom, Sealer, encode, whole};
 
 /// The half of a link that seals what goes out. It needs nothing of the node, so it can work outside the lock that
 /// guards it.
@@ -50,6 +50,23 @@ impl Writer {
             self.seal()?;
             self.fill(frame).map_err(|_| Broken)?;
         }
+        Ok(())
+    }
+
+    /// Adds all frames of a lot, which is empty then.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn push_all(&mut self, lot: &mut Lot) -> Result<(), Broken> {
+        let mut before = 0;
+        for (at, frame) in lot.long.drain(..) {
+            self.push_plain(lot.plain.get(before..at).unwrap_or_default())?;
+            self.push(&frame)?;
+            before = at;
+        }
+        self.push_plain(lot.plain.get(before..lot.used).unwrap_or_default())?;
+        lot.used = 0;
         Ok(())
     }
 
@@ -100,6 +117,28 @@ impl Writer {
         self.sealed - self.written + self.plain
     }
 
+    /// Adds frames that are bytes already.
+    fn push_plain(&mut self, mut frames: &[u8]) -> Result<(), Broken> {
+        while !frames.is_empty() {
+            let (fit, rest) = frames.split_at(whole(frames, self.most - self.plain));
+            if fit.is_empty() && self.plain == 0 {
+                return Err(Broken);
+            }
+            let start = self.sealed + HEAD + self.plain;
+            let end = start + fit.len() + self.sealer.overhead();
+            if self.buffer.len() < end {
+                self.buffer.resize(end, 0);
+            }
+            self.buffer.get_mut(start..start + fit.len()).ok_or(Broken)?.copy_from_slice(fit);
+            self.plain += fit.len();
+            if !rest.is_empty() {
+                self.seal()?;
+            }
+            frames = rest;
+        }
+        Ok(())
+    }
+
     fn fill(&mut self, frame: &Frame<'_>) -> Result<(), NoRoom> {
         let start = self.sealed + HEAD + self.plain;
         let length = longest(frame).min(self.most - self.plain);
@@ -127,7 +166,7 @@ impl fmt::Debug for Writer {
 /// Frames that were ordered on a link, on their way to its [`Writer`]: it lies with the node, under the same lock.
 #[derive(Debug, Default)]
 pub struct Backlog {
-    frames: Vec<Frame<'static>>,
+    lot: Lot,
     bytes: usize,
 }
 
@@ -135,19 +174,19 @@ impl Backlog {
     /// Puts a frame behind the others: for [`Order::Send`](super::Order::Send).
     pub fn push(&mut self, frame: &Frame<'_>) {
         self.bytes += longest(frame);
-        self.frames.push(frame.clone().into_owned());
+        self.lot.push(frame);
     }
 
     /// Whether there is nothing to take.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.frames.is_empty()
+        self.lot.is_empty()
     }
 
-    /// Takes all of them, in exchange for an empty list: the one that was taken last need not be thrown away.
-    pub fn take(&mut self, emptied: &mut Vec<Frame<'static>>) {
+    /// Takes all of them, in exchange for a lot that the writer has: its room need not be thrown away.
+    pub fn take(&mut self, emptied: &mut Lot) {
         emptied.clear();
-        core::mem::swap(&mut self.frames, emptied);
+        core::mem::swap(&mut self.lot, emptied);
         self.bytes = 0;
     }
 
@@ -157,5 +196,52 @@ impl Backlog {
     pub fn room(&self, unwritten: usize) -> u32 {
         let lies = u32::try_from(self.bytes.saturating_add(unwritten)).unwrap_or(u32::MAX);
         MOST_UNWRITTEN.saturating_sub(lies)
+    }
+}
+
+/// A longer piece of a message waits as a handle; all else waits as the bytes that it is sealed as: copying few bytes
+/// costs less than keeping a handle to them.
+const COPIED: usize = 512;
+
+/// Frames in their order, on their way from a [`Backlog`] to a [`Writer`].
+#[derive(Default)]
+pub struct Lot {
+    /// Frames one behind the other, as they stand in a record. What is not used is there and means nothing.
+    plain: Vec<u8>,
+    used: usize,
+    /// Long frames, each with how much of the others goes before it.
+    long: Vec<(usize, Frame<'static>)>,
+}
+
+impl Lot {
+    fn push(&mut self, frame: &Frame<'_>) {
+        let longest = longest(frame);
+        if longest <= COPIED {
+            let end = self.used + longest;
+            if self.plain.len() < end {
+                self.plain.resize(end.max(2 * self.plain.len()), 0);
+            }
+            let room = self.plain.get_mut(self.used..end).unwrap_or_default();
+            if let Ok(length) = encode(frame, room) {
+                self.used += length;
+                return;
+            }
+        }
+        self.long.push((self.used, frame.clone().into_owned()));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.used == 0 && self.long.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.used = 0;
+        self.long.clear();
+    }
+}
+
+impl fmt::Debug for Lot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lot").field("bytes", &self.used).field("long", &self.long.len()).finish()
     }
 }

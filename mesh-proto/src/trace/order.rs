@@ -15,7 +15,6 @@ use crate::reason::Reason;
 /// An [`Action`] that owns its frame: for traces, and for whoever keeps actions.
 // In bytes it is the same as the action, so the variants and their fields stand in the same order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "an order is kept for a moment, and most of them are frames")]
 pub enum Order {
     /// See [`Action::Dial`].
     Dial {

@@ -120,6 +120,23 @@ fn write_piece(room: &mut [u8], piece: &Piece<'_>) -> Result<usize, NoRoom> {
     Ok(head + piece.body.len())
 }
 
+/// How many bytes the first of these frames take, as many of them as fit in so many bytes.
+#[cfg(feature = "alloc")]
+pub(crate) fn whole(frames: &[u8], most: usize) -> usize {
+    if frames.len() <= most {
+        return frames.len();
+    }
+    let mut end = 0;
+    while let Some(length) = frames.get(end..).and_then(|rest| rest.first_chunk::<2>()) {
+        let next = end + length.len() + usize::from(u16::from_be_bytes(*length));
+        if next > most {
+            break;
+        }
+        end = next;
+    }
+    end
+}
+
 /// The frames of an opened record, in order. After a malformed one there are no more.
 #[derive(Clone, Debug)]
 pub struct Frames<'r> {
@@ -144,6 +161,7 @@ impl<'r> Frames<'r> {
     }
 
     /// The kind of the next frame, and where its body stands.
+    #[inline]
     fn cut(&mut self) -> Result<(u8, Range<usize>), Malformed> {
         let rest = self.record.get(self.read..).unwrap_or_default();
         let (length, rest) = rest.split_first_chunk::<2>().ok_or(Malformed::Length)?;
@@ -153,6 +171,7 @@ impl<'r> Frames<'r> {
         Ok((*kind, self.read - body.len()..self.read))
     }
 
+    #[inline]
     fn data(&self, body: Range<usize>) -> Result<Piece<'r>, Malformed> {
         let end = body.end;
         let (lane, head, length) = piece(self.record.get(body).unwrap_or_default())?;
@@ -164,6 +183,7 @@ impl<'r> Frames<'r> {
 impl<'r> Iterator for Frames<'r> {
     type Item = Result<Frame<'r>, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         while self.read < self.record.len() {
             // A frame is large beside a small message: it is made where it is given, and not moved there.
@@ -202,14 +222,18 @@ fn piece(body: &[u8]) -> Result<(Lane, PieceHead, usize), Malformed> {
 #[inline(never)]
 fn control<'f>(kind: u8, body: &[u8]) -> Result<Frame<'f>, Malformed> {
     match kind {
-        kind::HELLO => read::<HelloBody>(body).and_then(HelloBody::hello).map(Frame::Hello),
+        kind::HELLO => {
+            read::<HelloBody>(body).and_then(HelloBody::hello).map(|hello| Frame::Hello(hello.into()))
+        }
         kind::WELCOME => read::<WelcomeBody>(body).and_then(|WelcomeBody { doubt, hello }| {
-            hello.hello().map(|hello| Frame::Welcome(Welcome { hello, doubt }))
+            hello.hello().map(|hello| Frame::Welcome(Welcome { hello, doubt }.into()))
         }),
         kind::REFUSED => read::<ReasonBody>(body).and_then(ReasonBody::reason).map(Frame::Refused),
         kind::PING => read::<NonceBody>(body).map(|NonceBody { nonce }| Frame::Ping { nonce }),
         kind::PONG => read::<NonceBody>(body).map(|NonceBody { nonce }| Frame::Pong { nonce }),
-        kind::LOST => read::<LostBody>(body).and_then(|body| losses(&body.lost)).map(Frame::Lost),
+        kind::LOST => {
+            read::<LostBody>(body).and_then(|body| losses(&body.lost)).map(|lost| Frame::Lost(lost.into()))
+        }
         kind::NOTED => {
             read::<NotedBody>(body).map(|body| Frame::Noted(body.tags.iter().map(TagBody::tag).collect()))
         }

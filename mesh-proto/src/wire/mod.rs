@@ -40,6 +40,8 @@ mod varint;
 mod writer;
 
 pub use beacon::{Announced, Beacon, MAX_BEACON, MAX_PORTS, Ports, read_beacon, write_beacon};
+#[cfg(feature = "alloc")]
+pub(crate) use codec::whole;
 pub use codec::{Frames, MAX_CONTROL, Malformed, encode};
 pub use handshake::{
     Answer, Answering, Calling, Ciphers, Declined, Failed, Greeted, Guard, Introduced, LastWords,

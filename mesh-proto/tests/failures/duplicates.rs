@@ -178,7 +178,7 @@ fn s13_a_hello_that_answers_a_hello<S: Storage, R: Rules>(rules: R) {
             ..hello(1)
         };
         let stream = carrying(&world, a, b).expect("they are up");
-        world.inject(a, stream, Frame::Hello(hello));
+        world.inject(a, stream, Frame::Hello(hello.into()));
         assert_eq!(ended(&world, a), [Reason::ProtocolError]);
         world.run_for(secs(20));
         assert!(world.agreed(a, b), "a new link took over");

@@ -260,7 +260,7 @@ fn o19_a_late_answer_among_frames_kills_nothing<S: Storage, R: Rules>(rules: R) 
         world.run_until(secs(3), |world| pings(world) > before).expect("a ping is due");
         for _ in 0..16 {
             world.run_for(millis(500));
-            world.inject(a, stream, Frame::Noted(Tags::new()));
+            world.inject(a, stream, Frame::Noted(Tags::new().into()));
         }
         world.heal_stream(stream);
         world.run_for(secs(60));

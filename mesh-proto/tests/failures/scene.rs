@@ -92,7 +92,7 @@ pub(crate) fn hello(start: u64) -> Hello {
 
 /// A welcome from there.
 pub(crate) fn welcome(start: u64) -> Frame<'static> {
-    Frame::Welcome(Welcome { hello: hello(start), doubt: false })
+    Frame::Welcome(Welcome { hello: hello(start), doubt: false }.into())
 }
 
 /// Gives a node these frames as if they had just come on this link.
@@ -121,7 +121,7 @@ pub(crate) fn come<S: Storage, R: Rules>(
 ) -> LinkId {
     let link = world.accept_stranger(n, elsewhere(1)).expect("there is half-open room");
     prove(world, n, link, peer);
-    frames(world, n, link, &[Frame::Hello(hello)]);
+    frames(world, n, link, &[Frame::Hello(hello.into())]);
     link
 }
 

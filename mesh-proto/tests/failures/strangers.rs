@@ -68,8 +68,8 @@ fn o7_a_hello_in_anothers_name<S: Storage, R: Rules>(rules: R) {
         let before = undisturbed(&world, a, b);
         let run = world.mesh(b).incarnation();
         for first in [
-            Frame::Hello(mesh_proto::Hello { incarnation: run, ..hello(1) }),
-            Frame::Hello(hello(9_999)),
+            Frame::Hello(mesh_proto::Hello { incarnation: run, ..hello(1) }.into()),
+            Frame::Hello(hello(9_999).into()),
             Frame::Close(Reason::Left),
             Frame::Lost(
                 [Loss { tag: world.links(a, b)[0].tag, reason: Reason::Silent }].into_iter().collect(),
@@ -92,7 +92,7 @@ fn o9_a_bad_first_frame_and_none_at_all<S: Storage, R: Rules>(rules: R) {
     world.run_for(secs(1));
     let opened = world.now();
     let [bad, silent] = [1, 2].map(|host| world.accept_stranger(n, elsewhere(host)).expect("there is room"));
-    frames(&mut world, n, bad, &[Frame::Pong { nonce: 7 }, Frame::Hello(hello(1))]);
+    frames(&mut world, n, bad, &[Frame::Pong { nonce: 7 }, Frame::Hello(hello(1).into())]);
 
     world.run_for(secs(60));
 
@@ -189,7 +189,7 @@ fn m24_frames_before_admission_are_not_read<S: Storage, R: Rules>(rules: R) {
     let tag = world.links(a, b)[0].tag;
     let lost: mesh_proto::Losses = [Loss { tag, reason: Reason::Silent }].into_iter().collect();
     for early in [
-        Frame::Lost(lost),
+        Frame::Lost(lost.into()),
         Frame::Close(Reason::Left),
         Frame::Ping { nonce: 1 },
         Frame::Pong { nonce: 1 },
@@ -200,7 +200,7 @@ fn m24_frames_before_admission_are_not_read<S: Storage, R: Rules>(rules: R) {
         let link = world.accept_stranger(a, elsewhere(1)).expect("there is room");
         prove(&mut world, a, link, id);
         let frames_before = sent(&world, a).len();
-        frames(&mut world, a, link, &[early, Frame::Hello(hello(1))]);
+        frames(&mut world, a, link, &[early, Frame::Hello(hello(1).into())]);
         assert_eq!(undisturbed(&world, a, b), before);
         assert_eq!(reasons(&world, a, link), [Reason::ProtocolError]);
         assert_eq!(sent(&world, a).len(), frames_before, "and nothing is answered");
@@ -250,7 +250,7 @@ fn x10_ten_thousand_sockets_that_say_nothing<S: Storage, R: Rules>(rules: R) {
             Ok(link) => {
                 taken += 1;
                 match number % 3 {
-                    0 => frames(&mut world, n, link, &[Frame::Noted(mesh_proto::Tags::new())]),
+                    0 => frames(&mut world, n, link, &[Frame::Noted(mesh_proto::Tags::new().into())]),
                     1 => drop(world.tell(n, Event::Closed { link, error: SystemError::Reset })),
                     _ => {}
                 }
@@ -297,7 +297,7 @@ fn x12_a_flood_from_inside<S: Storage, R: Rules>(rules: R) {
     world.run_until(secs(2), |world| world.agreed(n, b)).expect("it comes again");
     assert_ne!(carrying(&world, n, b), stream);
     let link = world.carrier(n, b).expect("it is up");
-    frames(&mut world, n, link, &[Frame::Hello(hello(5)), Frame::Ping { nonce: 1 }]);
+    frames(&mut world, n, link, &[Frame::Hello(hello(5).into()), Frame::Ping { nonce: 1 }]);
     assert_eq!(reasons(&world, n, link), [Reason::ProtocolError]);
     let reason = Reason::ProtocolError;
     assert_eq!(world.standing(n, b), Some(Standing::Away { reason }));

@@ -108,7 +108,7 @@ impl Rogue {
 fn o7_nobody_takes_over_by_a_name() {
     let mut world = up([open(1), open(2)]);
     let hello = Hello { incarnation: Incarnation::new(9, 9), ..rogue_hello() };
-    Rogue::dials(&mut world, 1, 7, host(1), &Frame::Hello(hello));
+    Rogue::dials(&mut world, 1, 7, host(1), &Frame::Hello(hello.into()));
     assert_undisturbed(&mut world);
     assert!(world.members[1].node.mesh().peer(&id(7)).is_some(), "it is a peer of its own");
 }
@@ -119,7 +119,7 @@ fn o8_ones_own_key_becomes_no_peer() {
     let mut world = up([open(1), open(2)]);
     for (start, reason) in [(1, Reason::Conflict), (5, Reason::Conflict)] {
         let hello = Hello { incarnation: Incarnation::new(start, 99), ..rogue_hello() };
-        Rogue::dials(&mut world, 1, 2, host(1), &Frame::Hello(hello));
+        Rogue::dials(&mut world, 1, 2, host(1), &Frame::Hello(hello.into()));
         assert_eq!(world.members[1].closed.last(), Some(&reason));
         assert!(world.members[1].node.mesh().peer(&id(2)).is_none());
     }
@@ -256,7 +256,7 @@ fn x11_sessions_live_while_nothing_can_be_accepted() {
 #[test]
 fn x12_a_flood_from_within_is_bounded_or_ended() {
     let mut world = up([open(1), open(2)]);
-    let hello = Frame::Hello(rogue_hello());
+    let hello = Frame::Hello(rogue_hello().into());
     let mut rogue = Rogue::dials(&mut world, 1, 7, host(1), &hello);
     let pings: Vec<_> = (1..2000).map(|nonce| Frame::Ping { nonce }).collect();
     for _ in 0..10 {
@@ -442,7 +442,7 @@ fn y22_who_waits_for_an_answer_holds_a_quarter_of_the_places() {
     world.answer(1, id(1), Verdict::LetIn);
     let mut rogues = Vec::new();
     for n in 0..100 {
-        let hello = Frame::Hello(rogue_hello());
+        let hello = Frame::Hello(rogue_hello().into());
         let name = 100 + u8::try_from(n).expect("a hundred");
         rogues.push(Rogue::dials(&mut world, 1, name, host(n), &hello));
     }
@@ -460,7 +460,7 @@ fn y22_who_waits_for_an_answer_holds_a_quarter_of_the_places() {
 #[test]
 fn y22_one_question_is_asked_about_one_however_many_links_it_has() {
     let mut world = World::<Heap>::new([open(1), Settings { lets_in: LetsIn::Asked, ..open(2) }]);
-    let hello = Frame::Hello(rogue_hello());
+    let hello = Frame::Hello(rogue_hello().into());
     let rogues = [1, 2, 3].map(|n| Rogue::dials(&mut world, 1, 7, host(n), &hello));
     assert_eq!(world.members[1].asked, [id(7)]);
     world.answer(1, id(7), Verdict::TurnAway);

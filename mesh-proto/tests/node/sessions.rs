@@ -134,6 +134,31 @@ on_both! {
         }
     }
 
+    fn short_and_long_messages_keep_their_order_in_records_of_any_size<S>() {
+        for record in [Takes::LEAST_RECORD, limits::<S>().record] {
+            let message = u32::try_from(fit::<S>(4000, 1000)).expect("few bytes");
+            let window = Window { bytes: 4 * limits::<S>().message, messages: 64 };
+            let limits = Limits { record, message, window, ..limits::<S>() };
+            let takes = |settings: Settings<S>| Settings {
+                config: Config { limits, announce_every: None, ..Config::lan() },
+                ..settings
+            };
+            for pair in [[takes(open(1)), takes(open(2))], [outside(open(1)), takes(outside(open(2)))]] {
+                let mut world = World::<S>::new(pair);
+                let said: Vec<Vec<u8>> = (0..40)
+                    .map(|n: u8| vec![n; if n % 7 == 3 { fit::<S>(3000, 300) } else { usize::from(n) }])
+                    .collect();
+                for says in &said {
+                    world.send(0, 1, says);
+                }
+                world.keep(0, 1);
+                assert!(world.until(secs(60), |world| world.came(1).len() == said.len()));
+                assert_eq!(world.came(1), said);
+                assert_eq!(world.stats(1).protocol_errors, 0);
+            }
+        }
+    }
+
     fn a_clean_leave_is_told<S>() {
         let mut world = World::<S>::new([open(1), outside(open(2))]);
         world.keep(0, 1);

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use mesh_proto::node::{
-    Backlog, Door, Fresh, Halves, Input, MOST_UNWRITTEN, Node, Order, Reader, Settings, Verdict, Writer,
+    Backlog, Door, Fresh, Halves, Input, Lot, MOST_UNWRITTEN, Node, Order, Reader, Settings, Verdict, Writer,
 };
 use mesh_proto::storage::Storage;
 use mesh_proto::wire::{Identity, MeshSecret, MeshSecrets, Ports};
@@ -511,11 +511,9 @@ impl<S: Storage> World<S> {
     /// What a writer's task does.
     fn flush(&mut self, n: usize, link: LinkId) {
         let Some(own) = self.members[n].own.get_mut(&link) else { return };
-        let mut frames = Vec::new();
-        own.backlog.take(&mut frames);
-        for frame in &frames {
-            own.writer.push(frame).expect("every frame fits");
-        }
+        let mut lot = Lot::default();
+        own.backlog.take(&mut lot);
+        own.writer.push_all(&mut lot).expect("every frame fits");
         own.writer.seal().expect("few records");
         let bytes = own.writer.bytes().to_vec();
         own.writer.wrote(bytes.len());
@@ -532,7 +530,8 @@ impl<S: Storage> World<S> {
             own.reader.filled(length);
             bytes = &bytes[length..];
             let mut frames = Vec::new();
-            let opened = own.reader.open(&mut frames);
+            let opened =
+                own.reader.open(|came| frames = came.iter().cloned().map(Frame::into_owned).collect());
             if !frames.is_empty() {
                 self.tell(n, Input::Frames { link, frames: frames.into() });
             }

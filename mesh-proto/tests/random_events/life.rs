@@ -137,13 +137,13 @@ fn message(dice: &mut impl Dice) -> Message<'static> {
 
 fn frame(dice: &mut impl Dice) -> Frame<'static> {
     match dice.below(22) {
-        0..=2 => Frame::Hello(hello(dice)),
-        3..=5 => Frame::Welcome(Welcome { hello: hello(dice), doubt: dice.below(4) == 0 }),
+        0..=2 => Frame::Hello(hello(dice).into()),
+        3..=5 => Frame::Welcome(Welcome { hello: hello(dice), doubt: dice.below(4) == 0 }.into()),
         6 => Frame::Refused(reason(dice)),
         7 => Frame::Ping { nonce: dice.pick(&[0, 1, 2, u32::MAX]) },
         8..=10 => Frame::Pong { nonce: dice.pick(&[1, 1, 2, 3, 0, u32::MAX]) },
-        11 => Frame::Lost(hello(dice).lost),
-        12 => Frame::Noted((0..dice.below(8)).map(|_| LinkTag::new(dice.below(40))).collect::<Tags>()),
+        11 => Frame::Lost(hello(dice).lost.into()),
+        12 => Frame::Noted((0..dice.below(8)).map(|_| LinkTag::new(dice.below(40))).collect::<Tags>().into()),
         13 => Frame::Doubted,
         14 => Frame::Cleared { birth: dice.below(4) },
         15 | 16 => Frame::Marks(marks(dice)),

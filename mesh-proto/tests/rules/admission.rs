@@ -10,7 +10,7 @@ use mesh_proto::{
 
 fn welcome_to(keep: bool) -> Frame<'static> {
     let meant = Some((run(1, 1), 1));
-    Frame::Welcome(Welcome { hello: Hello { keep, meant, ..own_hello() }, doubt: false })
+    Frame::Welcome(Welcome { hello: Hello { keep, meant, ..own_hello() }, doubt: false }.into())
 }
 
 on_both! {
@@ -19,7 +19,7 @@ on_both! {
         let link = node.incoming(9);
         assert_eq!(node.prove(link, HIGHER).1, []);
         assert!(node.mesh.peer(&HIGHER).is_none(), "proven is not admitted");
-        let orders = node.frame(link, Frame::Hello(hello(run(1, 1))));
+        let orders = node.frame(link, Frame::Hello(hello(run(1, 1)).into()));
         assert_eq!(orders, [Order::Send(link, welcome_to(false))]);
         assert_eq!(node.standing(HIGHER), Standing::Up { link, incarnation: run(1, 1) });
     }
@@ -33,14 +33,14 @@ on_both! {
         assert_eq!(node.tell(Event::Connected { link }), []);
         let (_, orders) = node.prove(link, HIGHER);
         let greeting = Hello { keep: true, ..own_hello() };
-        assert_eq!(orders, [Order::Send(link, Frame::Hello(greeting))]);
+        assert_eq!(orders, [Order::Send(link, Frame::Hello(greeting.into()))]);
         assert_eq!(node.standing(HIGHER), Standing::Down { reason: None });
         assert_eq!(node.welcome(link, run(1, 1)), []);
         assert_eq!(node.carrier(HIGHER), Some(link));
     }
 
     fn r1_nothing_is_read_before_admission<S>() {
-        for frame in [Frame::Ping { nonce: 1 }, Frame::Close(Reason::Left), Frame::Hello(hello(run(1, 1)))] {
+        for frame in [Frame::Ping { nonce: 1 }, Frame::Close(Reason::Left), Frame::Hello(hello(run(1, 1)).into())] {
             let mut node = Node::<S>::new();
             let link = node.incoming(9);
             assert_eq!(node.frame(link, frame), [Order::Close(link, Reason::ProtocolError)]);
@@ -55,7 +55,7 @@ on_both! {
             node.prove(link, HIGHER);
             assert_eq!(node.frame(link, frame), [Order::Close(link, Reason::ProtocolError)]);
         }
-        for frame in [Frame::Pong { nonce: 1 }, Frame::Hello(hello(run(1, 1)))] {
+        for frame in [Frame::Pong { nonce: 1 }, Frame::Hello(hello(run(1, 1)).into())] {
             let mut node = Node::<S>::new();
             let (link, _) = node.greet(HIGHER, 8);
             assert_eq!(node.frame(link, frame), [Order::Close(link, Reason::ProtocolError)]);
@@ -95,7 +95,7 @@ on_both! {
         // Still water picks the middle one.
         assert_eq!(orders, [Order::Close(open[2], Reason::Refused(Refusal::Full))]);
         node.prove(newcomer, HIGHER);
-        assert_eq!(node.frame(newcomer, Frame::Hello(hello(run(1, 1)))).len(), 1, "it is welcome");
+        assert_eq!(node.frame(newcomer, Frame::Hello(hello(run(1, 1)).into())).len(), 1, "it is welcome");
         assert_eq!(node.mesh.stats().gave_way_half_open, 1);
     }
 
@@ -321,10 +321,10 @@ on_both! {
         assert_eq!(
             orders,
             [
-                Order::Send(first, Frame::Lost(lost)),
+                Order::Send(first, Frame::Lost(lost.into())),
                 Order::Send(first, Frame::Ping { nonce: 3 }),
                 Order::Close(second, Reason::Abandoned),
-                Order::Send(fourth, Frame::Welcome(welcome)),
+                Order::Send(fourth, Frame::Welcome(welcome.into())),
             ]
         );
     }

@@ -73,7 +73,7 @@ on_both! {
         let mut node = Node::<S>::new();
         // This node sees a direct way, the peer says that it is relayed.
         let (ours, _) = node.greet(HIGHER, 8);
-        node.frame(ours, Frame::Welcome(Welcome { hello: relayed(1), doubt: false }));
+        node.frame(ours, Frame::Welcome(Welcome { hello: relayed(1), doubt: false }.into()));
         let (theirs, _, orders) = node.accept(HIGHER, hello(run(1, 1)));
         assert_eq!(pings(&orders), [(theirs, 1)], "the direct one, though the higher id dialed it");
         let orders = node.frame(theirs, Frame::Pong { nonce: 1 });
@@ -93,7 +93,7 @@ on_both! {
         assert_eq!(
             orders,
             [
-                Order::Send(second, Frame::Lost(losing(1, Reason::Silent))),
+                Order::Send(second, Frame::Lost(losing(1, Reason::Silent).into())),
                 Order::Send(first, Frame::Close(Reason::Silent)),
                 Order::Close(first, Reason::Silent),
             ]
@@ -159,7 +159,7 @@ on_both! {
         assert_eq!(
             orders,
             [
-                Order::Send(first, Frame::Lost(losing(2, Reason::Duplicate))),
+                Order::Send(first, Frame::Lost(losing(2, Reason::Duplicate).into())),
                 Order::Close(second, Reason::Duplicate),
             ],
             "and the other end is told on the link that is left"
@@ -172,7 +172,7 @@ on_both! {
         let (second, _) = node.accepted(HIGHER, run(1, 1));
         node.frame(first, Frame::Pong { nonce: 1 });
         assert_eq!(node.frame(second, Frame::Ping { nonce: 9 }), []);
-        assert_eq!(node.frame(second, Frame::Hello(hello(run(1, 1)))), []);
+        assert_eq!(node.frame(second, Frame::Hello(hello(run(1, 1)).into())), []);
         assert_eq!(node.frame(second, Frame::Close(Reason::Duplicate)), [Order::Close(second, Reason::Duplicate)]);
         assert_eq!(node.mesh.stats().protocol_errors, 0);
     }
@@ -182,7 +182,7 @@ on_both! {
         let (known, _) = node.accepted(LOWER, run(2, 2));
         let (doubtful, _, orders) = node.accept(LOWER, hello(run(1, 1)));
         let meant = Some((run(2, 2), 1));
-        let welcome = Frame::Welcome(Welcome { hello: Hello { meant, ..own_hello() }, doubt: true });
+        let welcome = Frame::Welcome(Welcome { hello: Hello { meant, ..own_hello() }, doubt: true }.into());
         assert_eq!(
             orders,
             [
@@ -280,9 +280,9 @@ on_both! {
         let mut node = Node::<S>::new();
         let (theirs, tag) = node.accepted(LOWER, run(1, 1));
         let (ours, _) = node.greet(LOWER, 1);
-        node.frame(ours, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }));
+        node.frame(ours, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }.into()));
         let lost = losing(tag, Reason::System(SystemError::Reset));
-        let told = [Order::Send(ours, Frame::Lost(lost))];
+        let told = [Order::Send(ours, Frame::Lost(lost.into()))];
         assert_eq!(node.tell(Event::Closed { link: theirs, error: SystemError::Reset }), told);
         let [lost] = told;
         let answer = Order::Send(ours, Frame::Cleared { birth: 1 });
@@ -295,7 +295,7 @@ on_both! {
         let lost = losing(tag, Reason::Silent);
         let (doubtful, _, orders) = node.accept(LOWER, Hello { lost: lost.clone(), ..hello(run(1, 1)) });
         assert!(!orders.iter().any(|order| matches!(order, Order::Send(_, Frame::Noted(_)))));
-        assert_eq!(node.frame(doubtful, Frame::Lost(lost)), []);
+        assert_eq!(node.frame(doubtful, Frame::Lost(lost.into())), []);
         assert_eq!(node.frame(doubtful, Frame::Close(Reason::Left)).len(), 2);
         assert_eq!(node.carrier(LOWER), Some(known), "a goodbye of the doubtful one is not the other's");
     }
@@ -312,7 +312,7 @@ on_both! {
     fn r6_who_is_doubted_waits_until_that_is_cleared<S>() {
         let mut node = Node::<S>::new();
         let (ours, _) = node.greet(LOWER, 1);
-        node.frame(ours, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }));
+        node.frame(ours, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }.into()));
         assert_eq!(node.standing(LOWER), Standing::Down { reason: None });
         let answer = Order::Send(ours, Frame::Cleared { birth: 1 });
         assert_eq!(node.frame(ours, Frame::Cleared { birth: 1 }), [answer]);
@@ -328,7 +328,7 @@ on_both! {
     fn r6_the_refused_clone_reports_it_and_stays_away_for_long<S>() {
         let mut node = Node::<S>::new();
         let (ours, _) = node.greet(LOWER, 1);
-        node.frame(ours, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }));
+        node.frame(ours, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }.into()));
         node.tell(Event::Keep { peer: LOWER, routes: routes(&[1]) });
         let orders = node.frame(ours, Frame::Close(Reason::Conflict));
         assert_eq!(closes(&orders), [(ours, Reason::Conflict)]);

@@ -102,7 +102,7 @@ on_both! {
         let mut node = Node::<S>::new();
         let link = node.attach(None);
         assert_eq!(node.mesh.peers().count(), 0, "nobody yet");
-        assert_eq!(node.prove(link, HIGHER).1, [Order::Send(link, Frame::Hello(own_hello()))]);
+        assert_eq!(node.prove(link, HIGHER).1, [Order::Send(link, Frame::Hello(own_hello().into()))]);
         assert_eq!(node.standing(HIGHER), Standing::Down { reason: None });
         assert_eq!(node.welcome(link, run(1, 1)), []);
         assert_eq!(node.carrier(HIGHER), Some(link));
@@ -156,7 +156,7 @@ on_both! {
         let (_, orders) = node.prove(ours, ME);
         let [Order::Send(_, Frame::Hello(hello))] = orders.as_slice() else { panic!("{orders:?}") };
         node.prove(theirs, ME);
-        let orders = node.frame(theirs, Frame::Hello(hello.clone()));
+        let orders = node.frame(theirs, Frame::Hello(hello.clone().into()));
         let refused = Order::Send(theirs, Frame::Refused(Reason::OwnSelf));
         assert_eq!(orders, [refused, Order::Close(theirs, Reason::OwnSelf)]);
         let orders = node.frame(ours, Frame::Refused(Reason::OwnSelf));
@@ -232,7 +232,7 @@ on_both! {
         let link = node.answer.link().expect("there is room");
         let (_, orders) = node.prove(link, HIGHER);
         let hello = Hello { class: PathClass::Relayed, ..own_hello() };
-        assert_eq!(orders, [Order::Send(link, Frame::Hello(hello))]);
+        assert_eq!(orders, [Order::Send(link, Frame::Hello(hello.into()))]);
         assert_eq!(node.tell(Event::Keep { peer: HIGHER, routes: routes(&[8]) }), []);
         assert_eq!(dials(&node.welcome(link, run(1, 1))), [8]);
         // One that is admitted while a direct dial is under way does not end that.

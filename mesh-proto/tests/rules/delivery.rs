@@ -421,7 +421,7 @@ on_both! {
             let (second, _) = node.greet(HIGHER, 8);
             let meant = Some((run(3, 33), 1));
             let greeting = Hello { meant, marks: marks(said, 0), ..hello(run(1, 1)) };
-            let orders = node.frame(second, Frame::Welcome(Welcome { hello: greeting, doubt: false }));
+            let orders = node.frame(second, Frame::Welcome(Welcome { hello: greeting, doubt: false }.into()));
             assert_eq!(!closes(&orders).is_empty(), closed, "{said:?}");
         }
     }

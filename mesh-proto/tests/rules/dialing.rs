@@ -369,7 +369,7 @@ on_both! {
             let (tag, _) = node.prove(ours, LOWER);
             let (theirs, _) = node.accepted(LOWER, run(1, 1));
             // The other end has let it in and ended it before its welcome is read here.
-            let orders = node.frame(theirs, Frame::Lost(losing(tag, reason)));
+            let orders = node.frame(theirs, Frame::Lost(losing(tag, reason).into()));
             assert_eq!(closes(&orders), [(ours, reason)]);
             node.live(secs(11));
             let next = dials(&node.tell(Event::Closed { link: theirs, error: SystemError::Reset }));
@@ -407,7 +407,7 @@ on_both! {
         let link = first_dial(&node.tell(Event::Keep { peer: LOWER, routes: routes(&[1, 2]) }));
         node.tell(Event::Connected { link });
         node.prove(link, LOWER);
-        node.frame(link, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }));
+        node.frame(link, Frame::Welcome(Welcome { hello: hello(run(1, 1)), doubt: true }.into()));
         assert_eq!(dials(&node.live(secs(20))), [], "it waits to be believed");
     }
 

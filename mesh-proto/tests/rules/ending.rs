@@ -28,7 +28,7 @@ on_both! {
         let (third, _) = node.accepted(LOWER, run(1, 1));
         let orders = node.tell(Event::Closed { link: second, error: SystemError::Reset });
         let lost = losing(2, Reason::System(SystemError::Reset));
-        assert_eq!(orders, [Order::Send(first, Frame::Lost(lost.clone())), Order::Send(third, Frame::Lost(lost))]);
+        assert_eq!(orders, [Order::Send(first, Frame::Lost(lost.clone().into())), Order::Send(third, Frame::Lost(lost.into()))]);
     }
 
     fn r5_what_is_not_noted_is_told_again_in_the_next_hello<S>() {
@@ -39,7 +39,7 @@ on_both! {
         let (second, _, orders) = node.accept(LOWER, hello(run(1, 1)));
         let [Order::Send(_, Frame::Welcome(welcome))] = orders.as_slice() else { panic!("{orders:?}") };
         assert_eq!(welcome.hello.lost, lost);
-        assert_eq!(node.frame(second, Frame::Noted(tags(&[1]))), []);
+        assert_eq!(node.frame(second, Frame::Noted(tags(&[1]).into())), []);
         let (_, _, orders) = node.accept(LOWER, hello(run(1, 1)));
         let [Order::Send(_, Frame::Welcome(welcome))] = orders.as_slice() else { panic!("{orders:?}") };
         assert_eq!(welcome.hello.lost.len(), 0);
@@ -51,7 +51,7 @@ on_both! {
         let (ours, _) = node.greet(LOWER, 1);
         assert_eq!(node.tell(Event::Closed { link: first, error: SystemError::Reset }), []);
         let orders = node.welcome(ours, run(1, 1));
-        assert_eq!(orders, [Order::Send(ours, Frame::Lost(losing(1, Reason::System(SystemError::Reset))))]);
+        assert_eq!(orders, [Order::Send(ours, Frame::Lost(losing(1, Reason::System(SystemError::Reset)).into()))]);
     }
 
     fn r5_a_dial_that_ran_out_with_its_hello_out_is_told<S>() {
@@ -69,10 +69,10 @@ on_both! {
             let mut node = Node::<S>::new();
             let (first, tag) = node.accepted(peer, run(1, 1));
             let (second, _) = node.accepted(peer, run(1, 1));
-            let orders = node.frame(second, Frame::Lost(losing(tag, Reason::Silent)));
+            let orders = node.frame(second, Frame::Lost(losing(tag, Reason::Silent).into()));
             assert_eq!(
                 orders,
-                [Order::Close(first, Reason::Silent), Order::Send(second, Frame::Noted(tags(&[tag])))],
+                [Order::Close(first, Reason::Silent), Order::Send(second, Frame::Noted(tags(&[tag]).into()))],
                 "decider or follower"
             );
             assert_eq!(node.carrier(peer), Some(second));
@@ -85,19 +85,19 @@ on_both! {
         let (second, second_tag, orders) =
             node.accept(LOWER, Hello { lost: losing(tag, Reason::Silent), ..hello(run(1, 1)) });
         assert_eq!(closes(&orders), [(first, Reason::Silent)]);
-        assert!(orders.contains(&Order::Send(second, Frame::Noted(tags(&[tag])))));
+        assert!(orders.contains(&Order::Send(second, Frame::Noted(tags(&[tag]).into()))));
         let (ours, _) = node.greet(LOWER, 1);
         let lost = Hello { lost: losing(second_tag, Reason::Silent), ..hello(run(1, 1)) };
-        let orders = node.frame(ours, Frame::Welcome(mesh_proto::Welcome { hello: lost, doubt: false }));
+        let orders = node.frame(ours, Frame::Welcome(mesh_proto::Welcome { hello: lost, doubt: false }.into()));
         assert_eq!(closes(&orders), [(second, Reason::Silent)]);
-        assert!(orders.contains(&Order::Send(ours, Frame::Noted(tags(&[second_tag])))));
+        assert!(orders.contains(&Order::Send(ours, Frame::Noted(tags(&[second_tag]).into()))));
     }
 
     fn r5_a_welcome_that_says_its_own_link_is_lost_breaks_the_protocol<S>() {
         let mut node = Node::<S>::new();
         let (ours, tag) = node.greet(LOWER, 1);
         let lost = Hello { lost: losing(tag, Reason::Silent), ..hello(run(1, 1)) };
-        let orders = node.frame(ours, Frame::Welcome(mesh_proto::Welcome { hello: lost, doubt: false }));
+        let orders = node.frame(ours, Frame::Welcome(mesh_proto::Welcome { hello: lost, doubt: false }.into()));
         assert_eq!(closes(&orders), [(ours, Reason::ProtocolError)]);
         assert_eq!(node.standing(LOWER), Standing::Down { reason: Some(Reason::ProtocolError) });
     }

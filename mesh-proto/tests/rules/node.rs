@@ -242,7 +242,7 @@ impl<S: Storage> Node<S> {
         let link = self.incoming(9);
         let (tag, orders) = self.prove(link, peer);
         assert_eq!(orders, []);
-        (link, tag, self.frame(link, Frame::Hello(hello)))
+        (link, tag, self.frame(link, Frame::Hello(hello.into())))
     }
 
     /// The same, and all goes well.
@@ -264,7 +264,7 @@ impl<S: Storage> Node<S> {
 
     /// Answers the hello of a dialed link.
     pub(crate) fn welcome(&mut self, link: LinkId, incarnation: Incarnation) -> Vec<Order> {
-        self.frame(link, Frame::Welcome(Welcome { hello: hello(incarnation), doubt: false }))
+        self.frame(link, Frame::Welcome(Welcome { hello: hello(incarnation), doubt: false }.into()))
     }
 
     /// A link that this node dialed.

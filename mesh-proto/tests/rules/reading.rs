@@ -9,8 +9,8 @@ on_both! {
     fn an_impossible_frame_ends_its_own_link_only<S>() {
         let welcome = Welcome { hello: hello(run(1, 1)), doubt: false };
         for frame in [
-            Frame::Hello(hello(run(2, 2))),
-            Frame::Welcome(welcome),
+            Frame::Hello(hello(run(2, 2)).into()),
+            Frame::Welcome(welcome.into()),
             Frame::Refused(Reason::Conflict),
             Frame::Pong { nonce: 5 },
         ] {
@@ -30,7 +30,7 @@ on_both! {
     fn frames_of_one_event_are_read_in_order<S>() {
         let mut node = Node::<S>::new();
         let (link, _) = node.accepted(LOWER, run(1, 1));
-        let frames = [Frame::Ping { nonce: 1 }, Frame::Ping { nonce: 2 }, Frame::Noted(Tags::new()), Frame::Lost(Losses::new())];
+        let frames = [Frame::Ping { nonce: 1 }, Frame::Ping { nonce: 2 }, Frame::Noted(Tags::new().into()), Frame::Lost(Losses::new().into())];
         let orders = node.tell(Event::Frames { link, frames: Batch::from(frames.as_slice()) });
         assert_eq!(orders, [Order::Send(link, Frame::Pong { nonce: 2 })], "one answer covers both");
         let frames = [Frame::Close(Reason::Superseded), Frame::Ping { nonce: 3 }];

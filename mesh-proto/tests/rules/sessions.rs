@@ -28,7 +28,7 @@ fn delivered(orders: &[Order]) -> usize {
 /// A welcome that knows of the node's session.
 fn answer(birth: u64, marks: Marks) -> Frame<'static> {
     let meant = Some((run(3, 33), 1));
-    Frame::Welcome(Welcome { hello: Hello { birth, meant, marks, ..hello(run(1, 1)) }, doubt: false })
+    Frame::Welcome(Welcome { hello: Hello { birth, meant, marks, ..hello(run(1, 1)) }, doubt: false }.into())
 }
 
 impl<S: Storage> Node<S> {
@@ -209,8 +209,8 @@ fn r17_tables_in_place_that_are_small_say_how_much_they_take() {
     let mut node = Node::<Fixed<4, 20, 400, 8>>::new();
     let (_, _, orders) = node.accept(HIGHER, hello(run(1, 1)));
     let takes = orders.iter().find_map(|order| {
-        let Order::Send(_, Frame::Welcome(Welcome { hello, .. })) = order else { return None };
-        Some(hello.takes)
+        let Order::Send(_, Frame::Welcome(welcome)) = order else { return None };
+        Some(welcome.hello.takes)
     });
     let window = Window { bytes: 400, messages: 8 };
     assert_eq!(takes, Some(Takes { message: 200, record: 512, window }), "a largest one of each lane fits");

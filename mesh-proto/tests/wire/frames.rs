@@ -204,7 +204,7 @@ fn the_largest_frame_has_room() {
         marks: Marks { lanes: PerLane { ordinary: lane, urgent: lane }, open: window },
         takes: Takes { message: u32::MAX, record: u32::MAX, window },
     };
-    let length = encoded(&Frame::Welcome(Welcome { hello: largest, doubt: true })).len();
+    let length = encoded(&Frame::Welcome(Welcome { hello: largest, doubt: true }.into())).len();
     assert!(length <= MAX_CONTROL, "{length}");
 }
 

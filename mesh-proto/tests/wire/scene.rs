@@ -154,26 +154,32 @@ pub(crate) const MARKS: Marks = Marks {
 };
 
 pub(crate) fn hello() -> Frame<'static> {
-    Frame::Hello(Hello {
-        incarnation: Incarnation::new(3, 0x0102_0304_0506_0708),
-        detect_within: Duration::from_secs(10),
-        class: PathClass::Relayed,
-        keep: true,
-        lost: [Loss { tag: LinkTag::new(9), reason: Reason::Silent }].into_iter().collect(),
-        birth: 2,
-        meant: Some((Incarnation::new(4, 5), 6)),
-        marks: MARKS,
-        takes: Takes {
-            message: 1 << 20,
-            record: 65_519,
-            window: Window { bytes: 4 << 20, messages: 1 << 14 },
-        },
-    })
+    Frame::Hello(
+        Hello {
+            incarnation: Incarnation::new(3, 0x0102_0304_0506_0708),
+            detect_within: Duration::from_secs(10),
+            class: PathClass::Relayed,
+            keep: true,
+            lost: [Loss { tag: LinkTag::new(9), reason: Reason::Silent }].into_iter().collect(),
+            birth: 2,
+            meant: Some((Incarnation::new(4, 5), 6)),
+            marks: MARKS,
+            takes: Takes {
+                message: 1 << 20,
+                record: 65_519,
+                window: Window { bytes: 4 << 20, messages: 1 << 14 },
+            },
+        }
+        .into(),
+    )
 }
 
 pub(crate) fn welcome() -> Frame<'static> {
     let Frame::Hello(hello) = hello() else { unreachable!("a hello is one") };
-    Frame::Welcome(Welcome { hello: Hello { incarnation: Incarnation::new(4, 5), ..hello }, doubt: true })
+    Frame::Welcome(
+        Welcome { hello: Hello { incarnation: Incarnation::new(4, 5), ..(*hello).clone() }, doubt: true }
+            .into(),
+    )
 }
 
 pub(crate) const REFUSED: Frame<'static> = Frame::Refused(Reason::Refused(Refusal::NotListed));
