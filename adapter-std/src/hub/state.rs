@@ -295,7 +295,14 @@ impl Rest {
         match order {
             Order::Send { link, frame } => self.links.send(link, frame, &mut self.wakes),
             Order::Deliver { peer, message } => self.deliver(peer, message),
-            other => self.carry_out_any(other),
+            order @ (Order::Dial { .. }
+            | Order::Write { .. }
+            | Order::Up { .. }
+            | Order::Close { .. }
+            | Order::Announce { .. }
+            | Order::Settled { .. }
+            | Order::Roomy { .. }
+            | Order::Ask { .. }) => self.carry_out_any(order),
         }
     }
 
