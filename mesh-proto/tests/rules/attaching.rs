@@ -156,7 +156,7 @@ on_both! {
         let (_, orders) = node.prove(ours, ME);
         let [Order::Send(_, Frame::Hello(hello))] = orders.as_slice() else { panic!("{orders:?}") };
         node.prove(theirs, ME);
-        let orders = node.frame(theirs, Frame::Hello(hello.clone().into()));
+        let orders = node.frame(theirs, Frame::Hello(hello.clone()));
         let refused = Order::Send(theirs, Frame::Refused(Reason::OwnSelf));
         assert_eq!(orders, [refused, Order::Close(theirs, Reason::OwnSelf)]);
         let orders = node.frame(ours, Frame::Refused(Reason::OwnSelf));

@@ -16,7 +16,6 @@ pub(crate) type InPlace = Fixed<4, 20>;
 
 /// An order, kept.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a test keeps a few")]
 pub(crate) enum Order {
     Dial(LinkId, Route, Option<NodeId>),
     Send(LinkId, Frame<'static>),
