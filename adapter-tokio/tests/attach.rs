@@ -1,8 +1,15 @@
 //! Nodes joined by streams that no socket knows of.
 
-use core::time::Duration;
+extern crate alloc;
 
-use adapter_tokio::{Attached, Builder, Happening, Happenings, Mesh, Messages, Tokio, Unattached, attach};
+use alloc::sync::Arc;
+use core::time::Duration;
+use std::io;
+
+use adapter_std::platform::clock::{Clock, Time};
+use adapter_tokio::{
+    Attached, Builder, Driver, Happening, Happenings, Mesh, Messages, Started, Tokio, Unattached, attach,
+};
 use mesh_proto::wire::MeshSecret;
 use mesh_proto::{NodeId, Outcome, PathClass, Reason, Standing, SystemError, Unable};
 use tokio::io::{BufStream, DuplexStream, duplex};
@@ -209,4 +216,28 @@ fn a_node_takes_streams_wherever_it_is_called_and_on_its_own_runtime() {
     let attached = || attach(other.handle(), duplex(1000).0, ANYBODY, PathClass::Direct);
     assert_eq!(attached(), Err(Unattached::NoRuntime));
     runtime.block_on(async { attached().expect("a runtime is here") });
+}
+
+/// A driver that does nothing, of no runtime.
+struct Idle;
+
+impl Driver for Idle {
+    type Mesh = Mesh;
+
+    fn time(&self) -> Arc<dyn Time> {
+        Arc::new(Clock::new())
+    }
+
+    fn drive(self, started: Started) -> io::Result<Mesh> {
+        Ok(started.mesh)
+    }
+}
+
+#[test]
+fn a_node_of_another_driver_has_streams_attached_in_a_runtime_only() {
+    let builder = adapter_std::handle::Builder::new(Idle).secret(MeshSecret::new([7; 32])).discover_nobody();
+    let mesh = builder.listen_nowhere().start().expect("it starts");
+    let (here, there) = duplex(1000);
+    assert_eq!(attach(&mesh, here, ANYBODY, PathClass::Direct), Err(Unattached::NoRuntime));
+    drop(there);
 }
