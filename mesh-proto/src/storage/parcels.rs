@@ -84,3 +84,43 @@ impl<H: Plain> Written<H> {
         (self.len.min(MOST) as usize, self.total.min(MOST) as usize)
     }
 }
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::storage::{FixedParcels, HeapParcels};
+
+    fn a_message_is_whole_once_all_of_it_is_there<P: Parcels<u8>>() {
+        let mut parcels = P::default();
+        let whole = |parcels: &P, at| -> Vec<(u8, usize)> {
+            let lengths = |(header, bytes): (&u8, P::Whole<'_>)| (*header, bytes.into().len());
+            parcels.whole_from(Lane::Ordinary, at).map(lengths).collect()
+        };
+        for (header, lane, len, total) in [
+            (1, Lane::Ordinary, 3, 3),
+            (2, Lane::Urgent, 4, 4),
+            (3, Lane::Ordinary, 0, 0),
+            (4, Lane::Ordinary, 5, 6),
+        ] {
+            assert_eq!(parcels.push(lane, header, &[7; 9][..len].into(), total), Ok(()));
+        }
+        assert_eq!(whole(&parcels, 0), [(1, 3), (3, 0)], "the last has not come whole");
+        assert_eq!(whole(&parcels, 1), [(3, 0)]);
+        assert_eq!(parcels.extend(Lane::Ordinary, &(&[7]).into()), Ok(()));
+        assert_eq!(whole(&parcels, 1), [(3, 0), (4, 6)]);
+        assert_eq!(whole(&parcels, 3), []);
+        assert_eq!(whole(&parcels, usize::MAX), []);
+    }
+
+    #[test]
+    fn a_message_is_whole_once_all_of_it_is_there_on_the_heap() {
+        a_message_is_whole_once_all_of_it_is_there::<HeapParcels<u8>>();
+    }
+
+    #[test]
+    fn a_message_is_whole_once_all_of_it_is_there_in_place() {
+        a_message_is_whole_once_all_of_it_is_there::<FixedParcels<u8, 32, 8>>();
+    }
+}

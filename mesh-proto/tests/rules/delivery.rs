@@ -218,6 +218,17 @@ on_both! {
         }
     }
 
+    fn r14_a_piece_takes_more_room_than_its_bytes<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(HIGHER, run(1, 1));
+        node.room(link, 2 * (5 + Piece::OVERHEAD) - 1);
+        let orders = node.send(HIGHER, &[plain(5), plain(5), plain(0)]);
+        assert_eq!(sent(&orders), [(link, piece(0, 0, 5, 5)), (link, piece(1, 0, 4, 5))]);
+        assert_eq!(sent(&node.room(link, Piece::OVERHEAD)), [], "a piece with nothing in it helps nobody");
+        let orders = node.room(link, Piece::OVERHEAD + 2);
+        assert_eq!(sent(&orders), [(link, piece(1, 4, 1, 5)), (link, piece(2, 0, 0, 0))]);
+    }
+
     fn r14_an_empty_message_is_one<S>() {
         let mut node = Node::<S>::new();
         let link = node.up(HIGHER);
@@ -548,6 +559,20 @@ on_both! {
         let told = vec![Order::Settled(HIGHER, 0, Outcome::NoRoom); 7];
         assert_eq!(reports, told, "the window counts ten messages, and three are kept");
         assert_eq!(node.mesh.stats().undelivered, 23, "the others are counted");
+    }
+
+    fn r17_reports_that_wait_take_the_room_of_messages<S>() {
+        let mut node = Node::<S>::new();
+        node.up(HIGHER);
+        node.send(HIGHER, &[plain(200), plain(200), plain(200)]);
+        for _ in 0..7 {
+            node.tell(Event::SendAll { message: Message { wants: Wants::Report, ..plain(200) } });
+        }
+        node.send(HIGHER, &[plain(1)]);
+        assert_eq!(node.queued(), (0, Some(Unable::NoRoom)), "three are kept, and seven reports");
+        node.tell(Event::Collect { peer: HIGHER });
+        node.send(HIGHER, &[plain(1)]);
+        assert_eq!(node.queued(), (1, None));
     }
 
     fn r17_there_is_room_to_report_all_that_is_kept<S>() {
