@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use adapter_std::{Contact, Mesh, Message};
 use clap::Parser;
@@ -55,7 +54,7 @@ fn main() -> Result<(), Failure> {
 
 /// Every run of a peer gets it from the beginning. Cut links are none of our business: the session goes on.
 fn give(mesh: &Mesh, file: &Path) {
-    thread::scope(|threads| {
+    std::thread::scope(|threads| {
         threads.spawn(move || {
             let mut runs = HashMap::new();
             for peer in mesh.watch().map(|change| change.peer) {
