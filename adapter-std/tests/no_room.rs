@@ -2,7 +2,8 @@
 #![cfg(target_os = "linux")]
 
 use core::time::Duration;
-use std::fs;
+use std::time::Instant;
+use std::{fs, thread};
 
 use adapter_std::{Builder, Happening};
 use mesh_proto::wire::MeshSecret;
@@ -26,13 +27,33 @@ fn size() -> u64 {
     kilobytes.parse::<u64>().expect("a number") * 1024
 }
 
+/// Leaves less room than a thread takes, and enough for all else. Threads that are still about to start take much of it, so
+/// it waits until they have.
+fn leave_little(maximum: Option<u64>) {
+    let by = Instant::now() + PATIENCE;
+    let mut before = 0;
+    while Instant::now() < by {
+        let now = size();
+        if now == before {
+            let limit = now + LITTLE;
+            setrlimit(Resource::As, Rlimit { current: Some(limit), maximum }).expect("it may be lowered");
+            if size() + LITTLE / 2 <= limit {
+                return;
+            }
+            setrlimit(Resource::As, Rlimit { current: maximum, maximum }).expect("it may be raised again");
+        }
+        before = now;
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the process never stops growing");
+}
+
 #[test]
 fn a_link_without_a_thread_ends_as_exhausted_and_comes_once_there_is_room() {
     let (a, b) = (builder().start().expect("it starts"), builder().start().expect("it starts"));
     let mut happenings = a.happenings();
     let was = getrlimit(Resource::As);
-    setrlimit(Resource::As, Rlimit { current: Some(size() + LITTLE), maximum: was.maximum })
-        .expect("it may be lowered");
+    leave_little(was.maximum);
     a.keep((b.me(), b.addresses()[0])).expect("there is room");
     let closed = happenings.find_map(|happened| {
         assert!(!matches!(happened.what, Happening::LinkOpened { .. }), "there was a thread");
