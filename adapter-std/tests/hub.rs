@@ -2,48 +2,24 @@
 
 extern crate alloc;
 
+mod by_hand;
+
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::net::SocketAddr;
 use core::pin::pin;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io;
 use std::sync::Mutex;
-use std::time::Instant;
 
-use adapter_std::handle::{Builder, Driver, Mesh, Messages, Started};
+use adapter_std::handle::{Builder, Mesh, Messages};
 use adapter_std::hub::{Attached, Hub, Job, Link};
-use adapter_std::platform::clock::Time;
+use mesh_proto::PathClass;
 use mesh_proto::wire::MeshSecret;
-use mesh_proto::{Now, PathClass, Wait};
 
-/// Leaves everything to the test.
-#[derive(Clone, Debug, Default)]
-struct ByHand(Arc<AtomicU64>);
-
-impl Time for ByHand {
-    fn now(&self) -> Now {
-        Now::single(mesh_proto::Instant::from_micros(self.0.load(Ordering::Relaxed)))
-    }
-
-    fn deadline(&self, wait: Wait) -> Option<Instant> {
-        matches!(wait, Wait::Until(_)).then(Instant::now)
-    }
-}
-
-impl Driver for ByHand {
-    type Mesh = (Mesh, Hub);
-
-    fn time(&self) -> Arc<dyn Time> {
-        Arc::new(self.clone())
-    }
-
-    fn drive(self, started: Started) -> io::Result<(Mesh, Hub)> {
-        Ok((started.mesh, started.hub))
-    }
-}
+use by_hand::ByHand;
 
 /// Whether the task that writes was woken.
 #[derive(Debug, Default)]
@@ -162,7 +138,7 @@ impl Pair {
     }
 
     fn pass(&mut self, span: Duration) {
-        self.clock.0.fetch_add(span.as_micros() as u64, Ordering::Relaxed);
+        self.clock.pass(span);
         self.a.hub.look();
         self.b.hub.look();
         self.talk();
@@ -233,7 +209,7 @@ fn what_was_taken_is_told_when_more_is_waited_for_or_in_a_moment() {
         if waits {
             assert_eq!(pair.b.body(), None);
         } else {
-            pair.clock.0.fetch_add(2_000, Ordering::Relaxed);
+            pair.clock.pass(Duration::from_millis(2));
             pair.b.hub.look();
         }
         let bytes = pair.b.write();

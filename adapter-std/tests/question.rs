@@ -3,15 +3,14 @@
 
 extern crate alloc;
 
-use alloc::sync::Arc;
+mod by_hand;
+
 use core::future::Future;
 use core::pin::{Pin, pin};
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::{Context, Poll, Waker};
-use std::io;
-use std::time::Instant;
+use core::time::Duration;
 
-use adapter_std::handle::{Builder, Driver, Mesh, RequestError, Started, TypedError};
+use adapter_std::handle::{Builder, Mesh, RequestError, TypedError};
 use adapter_std::hub::{Attached, Hub, Link};
 use adapter_std::platform::clock::Time;
 use mesh_proto::node::{Door, Fresh, Input, Node, Order, Settings};
@@ -22,31 +21,7 @@ use mesh_proto::{
     Window,
 };
 
-/// Leaves everything to the test.
-#[derive(Clone, Debug, Default)]
-struct ByHand(Arc<AtomicU64>);
-
-impl Time for ByHand {
-    fn now(&self) -> Now {
-        Now::single(mesh_proto::Instant::from_micros(self.0.load(Ordering::Relaxed)))
-    }
-
-    fn deadline(&self, wait: Wait) -> Option<Instant> {
-        matches!(wait, Wait::Until(_)).then(Instant::now)
-    }
-}
-
-impl Driver for ByHand {
-    type Mesh = (Mesh, Hub);
-
-    fn time(&self) -> Arc<dyn Time> {
-        Arc::new(self.clone())
-    }
-
-    fn drive(self, started: Started) -> io::Result<(Mesh, Hub)> {
-        Ok((started.mesh, started.hub))
-    }
-}
+use by_hand::ByHand;
 
 /// A node in place, and what the test sees of it.
 struct Device {
@@ -128,7 +103,7 @@ impl Line {
 
     /// Carries everything to the other end until nothing is left, with what waits for a moment.
     fn talk(&mut self) {
-        self.clock.0.fetch_add(10_000, Ordering::Relaxed);
+        self.clock.pass(Duration::from_millis(10));
         let now = self.clock.now();
         self.hub.look();
         self.device.tell(now, Input::Tick);
