@@ -143,8 +143,11 @@ pub struct Case {
     /// Whether a node that is due is called before it takes anything in. Otherwise what is on its way may come first,
     /// and what is due is done in the same turn.
     pub called_first: bool,
+    /// Whether what lies on its way to an end is read in one go, as who was away for long finds it, and not record by
+    /// record. A close is read alone.
+    pub in_one_go: bool,
     /// Whether each node sends the other messages: one in two pieces, one behind it, and one that is urgent. The first
-    /// node also sends one that the other never takes. What lies on its way to an end is read in one go then.
+    /// node also sends one that the other never takes.
     pub talks: bool,
     /// Whether it is small enough to be visited completely.
     pub complete: bool,
@@ -163,6 +166,7 @@ impl Case {
         kinds: Fault::ALL,
         first: None,
         called_first: true,
+        in_one_go: false,
         talks: false,
         complete: true,
     };
@@ -189,7 +193,7 @@ impl Case {
         Self { name: "one-and-two-freeze", abreast: [1, 2, 0], ..Self::TWO_AND_ONE_FREEZE };
     /// Two dials on each side, and a freeze of either.
     pub const TWO_EACH_FREEZE: Self =
-        Self { name: "two-each-freeze", abreast: [2; 3], complete: false, ..Self::TWO_AND_ONE_FREEZE };
+        Self { name: "two-each-freeze", abreast: [2; 3], in_one_go: true, ..Self::TWO_AND_ONE_FREEZE };
     /// Three dials on each side, and one fault.
     pub const THREE_EACH: Self =
         Self { name: "three-each", seeks: 1, kinds: Fault::ALL, complete: false, ..Self::TWO_EACH_ONE_FAULT };
@@ -204,10 +208,10 @@ impl Case {
     pub const TWO_EACH: Self = Self { name: "two-each", faults: 0, ..Self::TWO_EACH_ONE_FAULT };
     /// One dial on each side, messages, and no fault.
     pub const ONE_EACH_TALKING: Self =
-        Self { name: "one-each-talking", abreast: [1; 3], talks: true, ..Self::TWO_EACH };
+        Self { name: "one-each-talking", abreast: [1; 3], in_one_go: true, talks: true, ..Self::TWO_EACH };
     /// Two dials on each side, messages, and no fault.
     pub const TWO_EACH_TALKING: Self =
-        Self { name: "two-each-talking", talks: true, complete: false, ..Self::TWO_EACH };
+        Self { name: "two-each-talking", in_one_go: true, talks: true, complete: false, ..Self::TWO_EACH };
     /// One dial on each side, messages, and a stream that dies at one end.
     pub const ONE_EACH_ONE_LOSS_TALKING: Self = Self {
         name: "one-each-one-loss-talking",
@@ -219,6 +223,7 @@ impl Case {
         name: "one-each-one-fault-talking",
         faults: 1,
         pauses: 0,
+        in_one_go: true,
         talks: true,
         kinds: Fault::TALKING,
         ..Self::ONE_EACH_TWO_FAULTS

@@ -56,17 +56,7 @@ impl<R: Rules> World<R> {
         match item {
             Item::Proof => self.feed(node, Event::Proven { link, proof }, log),
             Item::Gone(error) => self.tell_closed(index, end, node, link, error, log),
-            Item::Record(mut frames) => {
-                // A close is judged by what was there before it.
-                let closes =
-                    |frames: &[Frame<'_>]| frames.iter().any(|frame| matches!(frame, Frame::Close(_)));
-                while self.talks
-                    && let Some(Item::Record(more)) = self.streams[index].towards[end].front_mut()
-                    && !closes(more)
-                {
-                    frames.append(more);
-                    self.streams[index].towards[end].pop_front();
-                }
+            Item::Record(frames) => {
                 if end == ACCEPTOR && matches!(frames.first(), Some(Frame::Hello(_))) {
                     self.feed(node, Event::Proven { link, proof }, log)?;
                 }
@@ -252,7 +242,9 @@ impl<R: Rules> World<R> {
                 if !stream.reads(1 - end, &frame) {
                     return Ok(());
                 }
-                if begun.contains(&place)
+                // A close is judged by what was there before it.
+                let joins = self.in_one_go && !matches!(*frame, Frame::Close(_));
+                if (joins || begun.contains(&place))
                     && let Some(Item::Record(frames)) = stream.towards[1 - end].back_mut()
                 {
                     frames.push(*frame);

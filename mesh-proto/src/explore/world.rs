@@ -40,6 +40,8 @@ pub(super) struct World<R: Rules> {
     pub(super) leaving: Option<LinkTag>,
     /// Whose messages are being read: the run, and the session, of the end that sent them.
     pub(super) reading: Option<(Incarnation, u8)>,
+    /// Whether what lies on its way to an end is read in one go.
+    pub(super) in_one_go: bool,
     /// Whether messages are sent.
     pub(super) talks: bool,
     /// Whether a fault has ended a session.
@@ -104,6 +106,7 @@ impl<R: Rules> World<R> {
             welcomed: None,
             leaving: None,
             reading: None,
+            in_one_go: case.in_one_go,
             talks: case.talks,
             ended: false,
             rules,
