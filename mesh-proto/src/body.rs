@@ -81,13 +81,37 @@ impl Body<'_> {
         }
     }
 
+    /// The same bytes, for as long as these are here. It costs nothing.
+    #[must_use]
+    pub fn lend(&self) -> Body<'_> {
+        match &self.0 {
+            Inner::Borrowed(borrowed) => Body(Inner::Borrowed(*borrowed)),
+            #[cfg(feature = "alloc")]
+            Inner::Shared(bytes) => bytes.into(),
+        }
+    }
+
     /// A handle to the bytes. What is only borrowed is copied.
     #[cfg(feature = "alloc")]
     #[must_use]
-    pub fn to_bytes(&self) -> Bytes {
-        match &self.0 {
+    pub fn into_bytes(self) -> Bytes {
+        match self.0 {
             Inner::Borrowed(borrowed) => borrowed.to_bytes(),
-            Inner::Shared(bytes) => bytes.clone(),
+            Inner::Shared(bytes) => bytes,
+        }
+    }
+
+    /// Takes the handle out, if it is one of its own.
+    #[cfg(feature = "alloc")]
+    #[inline(always)]
+    pub(crate) fn take_handle(&mut self) -> Option<Bytes> {
+        match &mut self.0 {
+            Inner::Borrowed(_) => None,
+            Inner::Shared(bytes) => {
+                let bytes = core::mem::take(bytes);
+                *self = Self::EMPTY;
+                Some(bytes)
+            }
         }
     }
 
@@ -95,10 +119,7 @@ impl Body<'_> {
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn into_owned(self) -> Body<'static> {
-        Body(Inner::Shared(match self.0 {
-            Inner::Borrowed(borrowed) => borrowed.to_bytes(),
-            Inner::Shared(bytes) => bytes,
-        }))
+        Body(Inner::Shared(self.into_bytes()))
     }
 }
 

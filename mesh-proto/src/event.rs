@@ -168,7 +168,7 @@ pub enum Event<'a> {
         /// To whom: the session need not have a link, nor even have begun.
         peer: NodeId,
         /// All that are queued.
-        messages: Batch<'a, Message<'a>>,
+        messages: Messages<'a>,
     },
     /// Send this message to every peer with a session. Where there is no room, that is its outcome for this peer.
     SendAll {
@@ -191,6 +191,38 @@ pub enum Event<'a> {
     },
     /// Say goodbye to everybody and end every link. Nothing begins after this.
     Leave,
+}
+
+/// Messages to be sent in one go: lent, or to be taken over.
+///
+/// What is lent is read where it lies, and on the heap the machine keeps a handle of its own to each body. From a
+/// `&mut [Message]` or `&mut Message` it takes the bodies themselves, of as many as it takes in; those of the others stay
+/// where they are.
+#[derive(Debug)]
+pub struct Messages<'a>(pub(crate) Sent<'a>);
+
+/// Where they are.
+#[derive(Debug)]
+pub(crate) enum Sent<'a> {
+    Lent(&'a [Message<'a>]),
+    #[cfg(feature = "alloc")]
+    GivenUp(&'a mut [Message<'static>]),
+    #[cfg(feature = "alloc")]
+    Owned(alloc::vec::Vec<Message<'a>>),
+}
+
+impl<'a> Deref for Messages<'a> {
+    type Target = [Message<'a>];
+
+    fn deref(&self) -> &[Message<'a>] {
+        match &self.0 {
+            Sent::Lent(messages) => messages,
+            #[cfg(feature = "alloc")]
+            Sent::GivenUp(messages) => messages,
+            #[cfg(feature = "alloc")]
+            Sent::Owned(messages) => messages,
+        }
+    }
 }
 
 /// What a handshake proved.
@@ -281,5 +313,78 @@ impl<T: Serialize> Serialize for Batch<'_, T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Batch<'_, T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         alloc::vec::Vec::deserialize(deserializer).map(|items| Self(Items::Owned(items)))
+    }
+}
+
+impl<'a> From<&'a [Message<'a>]> for Messages<'a> {
+    fn from(messages: &'a [Message<'a>]) -> Self {
+        Self(Sent::Lent(messages))
+    }
+}
+
+impl<'a> From<&'a Message<'a>> for Messages<'a> {
+    fn from(message: &'a Message<'a>) -> Self {
+        Self(Sent::Lent(core::slice::from_ref(message)))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<'a> From<&'a mut [Message<'static>]> for Messages<'a> {
+    fn from(messages: &'a mut [Message<'static>]) -> Self {
+        Self(Sent::GivenUp(messages))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<'a> From<&'a mut Message<'static>> for Messages<'a> {
+    fn from(message: &'a mut Message<'static>) -> Self {
+        Self(Sent::GivenUp(core::slice::from_mut(message)))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<'a> From<alloc::vec::Vec<Message<'a>>> for Messages<'a> {
+    fn from(messages: alloc::vec::Vec<Message<'a>>) -> Self {
+        Self(Sent::Owned(messages))
+    }
+}
+
+/// Those that were to be given up are cloned, and the clone owns them.
+impl Clone for Messages<'_> {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Sent::Lent(messages) => Sent::Lent(messages),
+            #[cfg(feature = "alloc")]
+            Sent::GivenUp(messages) => Sent::Owned(messages.to_vec()),
+            #[cfg(feature = "alloc")]
+            Sent::Owned(messages) => Sent::Owned(messages.clone()),
+        })
+    }
+}
+
+impl PartialEq for Messages<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Messages<'_> {}
+
+impl core::hash::Hash for Messages<'_> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl Serialize for Messages<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<'de> Deserialize<'de> for Messages<'_> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        alloc::vec::Vec::deserialize(deserializer).map(|messages| Self(Sent::Owned(messages)))
     }
 }

@@ -80,7 +80,7 @@ impl State {
         sent: &mut Option<Message<'static>>,
         waits: Option<(&mut Place, &Waker)>,
     ) -> Result<(), Unable> {
-        let Some(message) = &*sent else { return Ok(()) };
+        let Some(message) = sent.as_mut() else { return Ok(()) };
         let why = if self.rest.post.has_unsent(&peer) {
             Unable::NoRoom
         } else {
@@ -99,23 +99,23 @@ impl State {
     }
 
     /// Tells of messages that were sent a moment ago, when they fitted.
-    pub(super) fn tell_sent(&mut self, peer: NodeId, messages: Vec<Message<'static>>) {
+    pub(super) fn tell_sent(&mut self, peer: NodeId, mut messages: Vec<Message<'static>>) {
         let answer = if self.rest.post.has_unsent(&peer) {
             Answer::Sent { queued: 0, stopped: Some(Unable::NoRoom) }
         } else {
-            self.tell(Input::Send { peer, messages: messages.as_slice().into() })
+            self.tell(Input::Send { peer, messages: messages.as_mut_slice().into() })
         };
         self.rest.post.answered(peer, messages, answer, &mut self.rest.wakes);
     }
 
     /// Sends a word that nobody waits for and somebody at the other end does. Where there is no room it is kept until there
     /// is; of such words no more are kept than the window has messages.
-    pub(super) fn owe(&mut self, now: Now, peer: NodeId, message: Message<'static>) {
+    pub(super) fn owe(&mut self, now: Now, peer: NodeId, mut message: Message<'static>) {
         let full = Answer::Sent { queued: 0, stopped: Some(Unable::NoRoom) };
         let answer = if self.rest.post.has_unsent(&peer) {
             full
         } else {
-            self.turn(now, Input::Send { peer, messages: (&message).into() })
+            self.turn(now, Input::Send { peer, messages: (&mut message).into() })
         };
         let most = self.node().mesh().config().limits.window.messages;
         if answer == full && self.rest.post.unsent(&peer) >= most as usize {

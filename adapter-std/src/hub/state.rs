@@ -111,8 +111,8 @@ impl State {
         while let Some((peer, number)) = self.rest.unserved.pop() {
             self.owe(now, peer, asks::bare(Head::Answer(number, Reply::Nobody)));
         }
-        while let Some((peer, messages)) = self.rest.post.retried() {
-            let answer = self.turn(now, Input::Send { peer, messages: messages.as_slice().into() });
+        while let Some((peer, mut messages)) = self.rest.post.retried() {
+            let answer = self.turn(now, Input::Send { peer, messages: messages.as_mut_slice().into() });
             self.rest.post.answered(peer, messages, answer, &mut self.rest.wakes);
         }
         if self.gaps() != gaps {

@@ -75,20 +75,20 @@ impl Rest {
             let received = Received { from: peer, lane, kind, body };
             (serial, Arrived { received, awaited })
         };
-        match Head::read(kind, body) {
-            Ok(None) => self.came.push(arrived(kind, body.to_bytes(), None)),
+        match Head::read(kind, &body) {
+            Ok(None) => self.came.push(arrived(kind, body.into_bytes(), None)),
             Ok(Some((Head::Told(number), said))) => {
-                self.came.push(arrived(0, said.to_bytes(), Some(number)));
+                self.came.push(arrived(0, said.into_bytes(), Some(number)));
             }
             Ok(Some((Head::Question(number), _))) if self.serving.0.load(Ordering::Acquire) == 0 => {
                 self.taken.push(took);
                 self.unserved.push((peer, number));
             }
             Ok(Some((Head::Question(number), said))) => {
-                self.questions.push(arrived(0, said.to_bytes(), Some(number)));
+                self.questions.push(arrived(0, said.into_bytes(), Some(number)));
             }
             Ok(Some((Head::Answer(number, reply), said))) => {
-                let answer = asks::Answer::Came(reply, said.to_bytes());
+                let answer = asks::Answer::Came(reply, said.into_bytes());
                 self.asks.answered(peer, number, answer, &mut self.wakes);
                 self.taken.push(took);
             }

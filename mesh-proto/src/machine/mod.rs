@@ -334,7 +334,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Event::Forget { peer } => return self.forget(peer),
             Event::ForgetAt { address } => return self.forget_at(address),
             Event::Expel { peer } => return self.expel(peer),
-            Event::Send { peer, messages } => return self.send(peer, &messages),
+            Event::Send { peer, messages } => return self.send(peer, messages),
             Event::SendAll { message } => return self.send_all(&message),
             Event::Took { peer, lane, serial } => return self.took(peer, lane, serial),
             Event::Collect { peer } => return self.collect_reports(peer),

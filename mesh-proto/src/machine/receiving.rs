@@ -184,17 +184,18 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         for _ in mail.receiving.of(lane).handed as usize..whole {
             let at = mail.receiving.of(lane).handed as usize;
             let serial = self.delivered + 1;
-            {
-                let Some(&Given { kind, .. }) = mail.given.header(lane, at) else { break };
-                let body = mail.given.body(lane, at);
-                perform(Action::Deliver { peer, message: Delivery { lane, kind, serial, body: &body } });
-            }
+            // The bytes are the caller's from now on; that it came is remembered until it is taken.
+            mail.given.give_up(lane, at, |given, body| {
+                let Given { kind, .. } = *given;
+                given.serial = NonZeroU64::new(serial);
+                perform(Action::Deliver { peer, message: Delivery { lane, kind, serial, body } });
+            });
             self.delivered = serial;
             any = true;
             if taken && at == 0 {
                 mail.take_first(lane);
             } else {
-                mail.hand_over(lane, at, serial);
+                mail.receiving.of_mut(lane).handed += 1;
             }
         }
         any && taken
@@ -229,7 +230,7 @@ impl<S: Storage> Mail<S> {
                     return Err(Fault::Impossible);
                 }
                 let given = Given { kind: piece.kind, len: piece.total, serial: None };
-                self.given.push(lane, given, &piece.body, piece.total as usize)
+                self.given.push(lane, given, &mut piece.body.lend(), piece.total as usize)
             }
         };
         stored.map_err(|_| Fault::NoMemory)?;
@@ -250,19 +251,10 @@ impl<S: Storage> Mail<S> {
         let whole = piece.body.len() as u64 == u64::from(piece.total);
         if whole && !self.is_partial(piece.lane) {
             let given = Given { kind: piece.kind, len: piece.total, serial: None };
-            if self.given.push(piece.lane, given, &piece.body, piece.total as usize).is_ok() {
+            if self.given.push(piece.lane, given, &mut piece.body.lend(), piece.total as usize).is_ok() {
                 self.untaken.add(piece.total);
             }
         }
-    }
-
-    /// The bytes of a message are the caller's from now on; that it came is remembered until it is taken.
-    fn hand_over(&mut self, lane: Lane, at: usize, serial: u64) {
-        if let Some(given) = self.given.header_mut(lane, at) {
-            given.serial = NonZeroU64::new(serial);
-        }
-        self.given.strip(lane, at);
-        self.receiving.of_mut(lane).handed += 1;
     }
 
     /// The first message of a lane is taken.

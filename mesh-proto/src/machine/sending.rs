@@ -2,7 +2,8 @@
 //! (R13, R14).
 
 use crate::action::Action;
-use crate::event::Batch;
+use crate::body::Body;
+use crate::event::{Messages, Sent};
 use crate::frame::Frame;
 use crate::id::{LinkId, NodeId};
 use crate::machine::Mesh;
@@ -27,7 +28,7 @@ enum Stop {
 
 impl<S: Storage, R: Rules> Mesh<S, R> {
     /// Takes messages in for a peer, as many as there is room for.
-    pub(crate) fn send(&mut self, id: NodeId, messages: &Batch<'_, Message<'_>>) -> Answer {
+    pub(crate) fn send(&mut self, id: NodeId, messages: Messages<'_>) -> Answer {
         let slot = match self.wanted(id) {
             Ok(slot) => slot,
             Err(unable) => return Answer::Unable(unable),
@@ -40,11 +41,24 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let mut stopped = Some(Unable::NoRoom);
         if let Some(mail) = self.mail.get_mut(slot) {
             let bounds = mail.bounds(&takes);
-            let result = messages.iter().try_for_each(|message| {
-                mail.queue(&takes, &bounds, message)?;
+            let mut queue = |lane, header, body: &mut Body<'_>| {
+                mail.queue(&takes, &bounds, lane, header, body)?;
                 queued += 1;
                 Ok(())
-            });
+            };
+            let result = match messages.0 {
+                Sent::Lent(messages) => {
+                    messages.iter().try_for_each(|one| queue(one.lane, outgoing(one), &mut one.body.lend()))
+                }
+                #[cfg(feature = "alloc")]
+                Sent::GivenUp(messages) => {
+                    messages.iter_mut().try_for_each(|one| queue(one.lane, outgoing(one), &mut one.body))
+                }
+                #[cfg(feature = "alloc")]
+                Sent::Owned(mut messages) => {
+                    messages.iter_mut().try_for_each(|one| queue(one.lane, outgoing(one), &mut one.body))
+                }
+            };
             stopped = result.err();
         }
         self.sent(slot);
@@ -69,7 +83,8 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
             let Some(mail) = self.mail.get_mut(slot) else { continue };
             let bounds = mail.bounds(&takes);
-            if mail.queue(&takes, &bounds, message).is_ok() {
+            let body = &mut message.body.lend();
+            if mail.queue(&takes, &bounds, message.lane, outgoing(message), body).is_ok() {
                 queued += 1;
             } else {
                 // A report takes room as a message does: where there is none for it either, it is counted. So there is
@@ -249,19 +264,21 @@ impl<S: Storage> Mail<S> {
         PerLane { ordinary: bound(Lane::Ordinary), urgent: bound(Lane::Urgent) }
     }
 
-    /// Takes a message in, if there is room for it.
+    /// Takes a message in, and its body, if there is room for it.
+    #[inline(always)]
     fn queue(
         &mut self,
         takes: &Takes,
         bounds: &PerLane<Window>,
-        message: &Message<'_>,
+        lane: Lane,
+        header: Outgoing,
+        body: &mut Body<'_>,
     ) -> Result<(), Unable> {
-        let header = outgoing(message);
-        if message.body.len() as u64 > u64::from(takes.message) {
+        if body.len() as u64 > u64::from(takes.message) {
             return Err(Unable::TooLarge { limit: takes.message });
         }
-        let fits = bounds.of(message.lane).fits(self.kept, header.len);
-        if !fits || self.out.push(message.lane, header, &message.body, message.body.len()).is_err() {
+        let (fits, total) = (bounds.of(lane).fits(self.kept, header.len), body.len());
+        if !fits || self.out.push(lane, header, body, total).is_err() {
             self.wants_room = true;
             return Err(Unable::NoRoom);
         }
@@ -345,6 +362,7 @@ impl<S: Storage> Mail<S> {
     }
 }
 
+#[inline(always)]
 fn outgoing(message: &Message<'_>) -> Outgoing {
     Outgoing {
         kind: message.kind,

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use super::settings::{Fresh, Verdict};
-use crate::event::{Batch, Route, Routes, Wake};
+use crate::event::{Batch, Messages, Route, Routes, Wake};
 use crate::frame::{Frame, PathClass};
 use crate::id::{LinkId, NodeId};
 use crate::message::{Lane, Message};
@@ -134,7 +134,7 @@ pub enum Input<'a> {
         /// To whom.
         peer: NodeId,
         /// All that are queued.
-        messages: Batch<'a, Message<'a>>,
+        messages: Messages<'a>,
     },
     /// As [`Event::SendAll`](crate::Event::SendAll).
     SendAll {

@@ -284,7 +284,7 @@ impl<S: Storage> NodeTurn<'_, S> {
         let Node { machine, rest } = self.node;
         loop {
             rest.hand_out(&mut perform);
-            let wait = machine.carry_out(|action| rest.perform(&action, &mut perform));
+            let wait = machine.carry_out(|action| rest.perform(action, &mut perform));
             rest.hand_out(&mut perform);
             let later = mem::take(&mut rest.later);
             for Later { link, failed } in later.iter().copied() {

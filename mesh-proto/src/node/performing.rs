@@ -136,8 +136,8 @@ impl<S: Storage> Rest<S> {
     /// Carries out one order of the machine. Those that are given for each message are passed on where they are given: to put
     /// one together and take it apart again costs as much as carrying it out.
     #[inline(always)]
-    pub(super) fn perform(&mut self, action: &Action<'_>, perform: &mut impl FnMut(Order<'_>)) {
-        match *action {
+    pub(super) fn perform(&mut self, action: Action<'_>, perform: &mut impl FnMut(Order<'_>)) {
+        match action {
             Action::Send { link, frame } => self.send(link, frame, perform),
             Action::Deliver { peer, message } => perform(Order::Deliver { peer, message }),
             Action::Dial { .. }
@@ -149,8 +149,8 @@ impl<S: Storage> Rest<S> {
     }
 
     #[inline(never)]
-    fn perform_any(&mut self, action: &Action<'_>, perform: &mut impl FnMut(Order<'_>)) {
-        match *action {
+    fn perform_any(&mut self, action: Action<'_>, perform: &mut impl FnMut(Order<'_>)) {
+        match action {
             Action::Dial { link, route, expected } => {
                 self.channels.open(link, Shaking::dialed(route.address));
                 perform(Order::Dial { link, route, expected });

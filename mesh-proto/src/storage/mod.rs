@@ -14,6 +14,8 @@ mod parcels;
 mod parcels_fixed;
 #[cfg(feature = "alloc")]
 mod parcels_heap;
+#[cfg(feature = "alloc")]
+mod row;
 mod slab;
 mod timers;
 

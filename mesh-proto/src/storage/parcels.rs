@@ -30,9 +30,6 @@ pub trait Parcels<H: Plain>: Default + Clone + fmt::Debug + Serialize + Deserial
     /// What is known of one.
     fn header(&self, lane: Lane, at: usize) -> Option<&H>;
 
-    /// The same, to change.
-    fn header_mut(&mut self, lane: Lane, at: usize) -> Option<&mut H>;
-
     /// The bytes of one, as far as they are here.
     fn body(&self, lane: Lane, at: usize) -> Body<'_>;
 
@@ -41,12 +38,12 @@ pub trait Parcels<H: Plain>: Default + Clone + fmt::Debug + Serialize + Deserial
     where
         H: 'a;
 
-    /// Puts one behind the others, with its first bytes; `total` of them will come.
+    /// Puts one behind the others, with its first bytes; `total` of them will come. They may be taken out of `body`.
     ///
     /// # Errors
     ///
     /// There is no room. Nothing has changed.
-    fn push(&mut self, lane: Lane, header: H, body: &Body<'_>, total: usize) -> Result<(), Full>;
+    fn push(&mut self, lane: Lane, header: H, body: &mut Body<'_>, total: usize) -> Result<(), Full>;
 
     /// Adds bytes to the last one.
     ///
@@ -55,8 +52,8 @@ pub trait Parcels<H: Plain>: Default + Clone + fmt::Debug + Serialize + Deserial
     /// There is no room, or no message. Nothing has changed.
     fn extend(&mut self, lane: Lane, body: &Body<'_>) -> Result<(), Full>;
 
-    /// Drops the bytes of one, and keeps its header.
-    fn strip(&mut self, lane: Lane, at: usize);
+    /// Gives the bytes of one up, and keeps its header, which may change with that.
+    fn give_up(&mut self, lane: Lane, at: usize, to: impl FnOnce(&mut H, Body<'_>));
 
     /// Takes one out.
     fn remove(&mut self, lane: Lane, at: usize) -> Option<H>;
@@ -104,7 +101,7 @@ mod tests {
             (3, Lane::Ordinary, 0, 0),
             (4, Lane::Ordinary, 5, 6),
         ] {
-            assert_eq!(parcels.push(lane, header, &[7; 9][..len].into(), total), Ok(()));
+            assert_eq!(parcels.push(lane, header, &mut [7; 9][..len].into(), total), Ok(()));
         }
         assert_eq!(whole(&parcels, 0), [(1, 3), (3, 0)], "the last has not come whole");
         assert_eq!(whole(&parcels, 1), [(3, 0)]);

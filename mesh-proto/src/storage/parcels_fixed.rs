@@ -116,11 +116,6 @@ impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedPa
         self.headers.get(index).map(|parcel| &parcel.header)
     }
 
-    fn header_mut(&mut self, lane: Lane, at: usize) -> Option<&mut H> {
-        let (index, _) = self.find(lane, at)?;
-        self.headers.get_mut(index).map(|parcel| &mut parcel.header)
-    }
-
     fn body(&self, lane: Lane, at: usize) -> Body<'_> {
         let bytes = self.find(lane, at).and_then(|(index, begin)| {
             let len = self.headers.get(index)?.len as usize;
@@ -145,7 +140,7 @@ impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedPa
             .map(|(parcel, bytes)| (&parcel.header, self.bytes.get(bytes).unwrap_or_default()))
     }
 
-    fn push(&mut self, lane: Lane, header: H, body: &Body<'_>, total: usize) -> Result<(), Full> {
+    fn push(&mut self, lane: Lane, header: H, body: &mut Body<'_>, total: usize) -> Result<(), Full> {
         // Room for all of it, so that what has begun can be ended.
         if self.headers.is_full() || BYTES - self.bytes.len() < total.max(body.len()) {
             return Err(Full);
@@ -170,12 +165,14 @@ impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedPa
         Ok(())
     }
 
-    fn strip(&mut self, lane: Lane, at: usize) {
+    fn give_up(&mut self, lane: Lane, at: usize, to: impl FnOnce(&mut H, Body<'_>)) {
         let Some((index, begin)) = self.find(lane, at) else { return };
         if let Some(parcel) = self.headers.get_mut(index) {
-            let len = core::mem::take(&mut parcel.len);
+            let len = core::mem::take(&mut parcel.len) as usize;
             parcel.total = 0;
-            self.close_up(begin, len as usize);
+            let bytes = self.bytes.get(begin..begin + len).unwrap_or_default();
+            to(&mut parcel.header, bytes.into());
+            self.close_up(begin, len);
         }
     }
 

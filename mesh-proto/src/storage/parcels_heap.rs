@@ -2,13 +2,14 @@
 
 extern crate alloc;
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::mem::{replace, take};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::parcels::Written;
+use super::row::Row;
 use super::{Full, Parcels, Plain};
 use crate::body::Body;
 use crate::message::{Lane, PerLane};
@@ -16,7 +17,7 @@ use crate::message::{Lane, PerLane};
 /// Messages on the heap.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
-pub struct HeapParcels<H: Plain>(PerLane<VecDeque<Parcel<H>>>);
+pub struct HeapParcels<H: Plain>(PerLane<Row<Parcel<H>>>);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "", from = "Written<H>", into = "Written<H>")]
@@ -35,6 +36,9 @@ enum Held {
 }
 
 impl Held {
+    /// Those of a place where no message is.
+    const NONE: Self = Self::Growing(Vec::new(), 0);
+
     fn body(&self) -> Body<'_> {
         match self {
             Self::Whole(bytes) => bytes.into(),
@@ -64,7 +68,7 @@ impl<H: Plain> From<Written<H>> for Parcel<H> {
 
 impl<H: Plain> Default for HeapParcels<H> {
     fn default() -> Self {
-        Self(PerLane { ordinary: VecDeque::new(), urgent: VecDeque::new() })
+        Self(PerLane { ordinary: Row::default(), urgent: Row::default() })
     }
 }
 
@@ -85,10 +89,6 @@ impl<H: Plain> Parcels<H> for HeapParcels<H> {
         self.0.of(lane).get(at).map(|parcel| &parcel.header)
     }
 
-    fn header_mut(&mut self, lane: Lane, at: usize) -> Option<&mut H> {
-        self.0.of_mut(lane).get_mut(at).map(|parcel| &mut parcel.header)
-    }
-
     fn body(&self, lane: Lane, at: usize) -> Body<'_> {
         self.0.of(lane).get(at).map_or(Body::EMPTY, |parcel| parcel.bytes.body())
     }
@@ -97,52 +97,67 @@ impl<H: Plain> Parcels<H> for HeapParcels<H> {
     where
         H: 'a,
     {
-        let row = self.0.of(lane);
-        row.range(at.min(row.len())..).map_while(|parcel| match &parcel.bytes {
+        self.0.of(lane).iter_from(at).map_while(|parcel| match &parcel.bytes {
             Held::Whole(bytes) => Some((&parcel.header, bytes)),
             Held::Growing(..) => None,
         })
     }
 
-    fn push(&mut self, lane: Lane, header: H, body: &Body<'_>, total: usize) -> Result<(), Full> {
+    #[inline(always)]
+    fn push(&mut self, lane: Lane, header: H, body: &mut Body<'_>, total: usize) -> Result<(), Full> {
+        let growing = if body.len() < total { Some(first(body, total)?) } else { None };
         let row = self.0.of_mut(lane);
-        row.try_reserve(1).map_err(|_| Full)?;
-        // Made where it is put: what is made in two ways is made elsewhere first, and then copied.
-        if body.len() >= total {
-            row.push_back(Parcel { header, bytes: Held::Whole(body.to_bytes()) });
+        if row.is_full() {
+            row.grow(Parcel { header: header.clone(), bytes: Held::NONE })?;
+        }
+        let place = row.begin().ok_or(Full)?;
+        place.header = header;
+        if let Some(bytes) = growing {
+            place.bytes = Held::Growing(bytes, total);
+        } else if let Some(bytes) = body.take_handle() {
+            place.bytes = Held::Whole(bytes);
         } else {
-            let mut bytes = Vec::new();
-            bytes.try_reserve_exact(total).map_err(|_| Full)?;
-            bytes.extend_from_slice(body);
-            row.push_back(Parcel { header, bytes: Held::Growing(bytes, total) });
+            place.bytes = Held::Whole(body.lend().into_bytes());
         }
         Ok(())
     }
 
     fn extend(&mut self, lane: Lane, body: &Body<'_>) -> Result<(), Full> {
-        let last = self.0.of_mut(lane).back_mut().ok_or(Full)?;
+        let last = self.0.of_mut(lane).last_mut().ok_or(Full)?;
         match &mut last.bytes {
             Held::Whole(_) => return Err(Full),
             Held::Growing(bytes, total) => {
                 bytes.try_reserve(body.len()).map_err(|_| Full)?;
                 bytes.extend_from_slice(body);
                 if bytes.len() >= *total {
-                    last.bytes = Held::Whole(core::mem::take(bytes).into());
+                    last.bytes = Held::Whole(take(bytes).into());
                 }
             }
         }
         Ok(())
     }
 
-    fn strip(&mut self, lane: Lane, at: usize) {
+    fn give_up(&mut self, lane: Lane, at: usize, to: impl FnOnce(&mut H, Body<'_>)) {
         if let Some(parcel) = self.0.of_mut(lane).get_mut(at) {
-            parcel.bytes = Held::Whole(Bytes::new());
+            let body = match replace(&mut parcel.bytes, Held::NONE) {
+                Held::Whole(bytes) => bytes.into(),
+                Held::Growing(bytes, _) => bytes.into(),
+            };
+            to(&mut parcel.header, body);
         }
     }
 
     fn remove(&mut self, lane: Lane, at: usize) -> Option<H> {
-        let row = self.0.of_mut(lane);
-        let parcel = if at == 0 { row.pop_front() } else { row.remove(at) };
-        parcel.map(|parcel| parcel.header)
+        let parcel = self.0.of_mut(lane).remove(at)?;
+        parcel.bytes = Held::NONE;
+        Some(parcel.header.clone())
     }
+}
+
+/// The first bytes of a message, with room for all.
+fn first(bytes: &[u8], total: usize) -> Result<Vec<u8>, Full> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(total).map_err(|_| Full)?;
+    all.extend_from_slice(bytes);
+    Ok(all)
 }

@@ -1,0 +1,122 @@
+//! Messages in a row on the heap, each written where it stands.
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use core::iter::Chain;
+use core::slice;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Full, Plain};
+
+/// First in, first out, and now and then one out of the middle. Places are used again and written field by field: a value
+/// that is put together first and then moved is waited for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "T: Plain", from = "Vec<T>", into = "Vec<T>")]
+pub(super) struct Row<T> {
+    places: Vec<T>,
+    /// The place of the first.
+    head: usize,
+    len: usize,
+}
+
+impl<T> Default for Row<T> {
+    fn default() -> Self {
+        Self { places: Vec::new(), head: 0, len: 0 }
+    }
+}
+
+impl<T> From<Vec<T>> for Row<T> {
+    fn from(places: Vec<T>) -> Self {
+        let len = places.len();
+        Self { places, head: 0, len }
+    }
+}
+
+impl<T: Clone> From<Row<T>> for Vec<T> {
+    fn from(row: Row<T>) -> Self {
+        row.iter_from(0).cloned().collect()
+    }
+}
+
+impl<T> Row<T> {
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<&T> {
+        if at < self.len { self.places.get(self.place(at)) } else { None }
+    }
+
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        let place = self.place(at);
+        if at < self.len { self.places.get_mut(place) } else { None }
+    }
+
+    pub(super) fn last_mut(&mut self) -> Option<&mut T> {
+        self.get_mut(self.len.checked_sub(1)?)
+    }
+
+    /// Those from one on.
+    pub(super) fn iter_from(&self, at: usize) -> Chain<slice::Iter<'_, T>, slice::Iter<'_, T>> {
+        let from = at.min(self.len);
+        let (begin, left) = (self.place(from), self.len - from);
+        let (behind, front) = self.places.split_at_checked(begin).unwrap_or_default();
+        let here = left.min(front.len());
+        let first = front.get(..here).unwrap_or_default();
+        first.iter().chain(behind.get(..left - here).unwrap_or_default())
+    }
+
+    /// Whether there is no place for another.
+    pub(super) const fn is_full(&self) -> bool {
+        self.len == self.places.len()
+    }
+
+    /// Makes room for more, with places like this one, which is empty.
+    #[cold]
+    pub(super) fn grow(&mut self, blank: T) -> Result<(), Full>
+    where
+        T: Clone,
+    {
+        let more = self.len.max(4);
+        self.places.try_reserve_exact(more).map_err(|_| Full)?;
+        self.places.rotate_left(self.head);
+        self.head = 0;
+        self.places.resize(self.len + more, blank);
+        Ok(())
+    }
+
+    /// The place behind the last, to be written, unless there is none.
+    #[inline(always)]
+    pub(super) fn begin(&mut self) -> Option<&mut T> {
+        if self.is_full() {
+            return None;
+        }
+        let place = self.place(self.len);
+        self.len += 1;
+        self.places.get_mut(place)
+    }
+
+    /// Takes one out of the row: its place is behind the others then, and can be emptied.
+    pub(super) fn remove(&mut self, at: usize) -> Option<&mut T> {
+        let last = self.len.checked_sub(1).filter(|last| at <= *last)?;
+        let mut place = self.place(at);
+        if at == 0 {
+            self.head = self.place(1);
+        } else {
+            for behind in at..last {
+                let next = self.place(behind + 1);
+                self.places.swap(place, next);
+                place = next;
+            }
+        }
+        self.len = last;
+        self.places.get_mut(place)
+    }
+
+    fn place(&self, at: usize) -> usize {
+        let place = self.head.saturating_add(at);
+        place.checked_sub(self.places.len()).unwrap_or(place)
+    }
+}
