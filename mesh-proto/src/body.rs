@@ -94,6 +94,7 @@ impl Body<'_> {
     /// A handle to the bytes. What is only borrowed is copied.
     #[cfg(feature = "alloc")]
     #[must_use]
+    #[inline(always)]
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
             Inner::Borrowed(borrowed) => borrowed.to_bytes(),

@@ -149,7 +149,16 @@ impl Mesh {
     ///
     /// Why it can not be sent.
     pub async fn send(&self, peer: NodeId, message: impl Into<Message>) -> Result<(), SendError> {
-        Posting::new(self.hub(), peer, message.into().checked()?).await
+        let mut message = Some(message.into().checked()?);
+        match self.hub().post(peer, &mut message, None) {
+            Err(Unable::NoRoom) => {}
+            sent => return sent.map_err(SendError::from),
+        }
+        // Apart, so that a send that waits for nothing is small: it is moved to where it is polled.
+        match message {
+            Some(message) => Box::pin(Posting::new(self.hub(), peer, message)).await,
+            None => Ok(()),
+        }
     }
 
     /// Sends a message, if there is room now.

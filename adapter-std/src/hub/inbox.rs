@@ -60,12 +60,16 @@ struct Content {
 
 impl Inbox {
     /// Puts messages behind the others, and says whom that wakes.
-    pub(super) fn push(&self, came: &mut Vec<(u64, Arrived)>, wakes: &mut Wakes) {
+    pub(super) fn push(&self, came: &mut VecDeque<(u64, Arrived)>, wakes: &mut Wakes) {
         if came.is_empty() {
             return;
         }
         let mut content = self.lock();
-        content.waiting.extend(came.drain(..));
+        if content.waiting.is_empty() {
+            mem::swap(&mut content.waiting, came);
+        } else {
+            content.waiting.append(came);
+        }
         wakes.take_all(&mut content.takers);
     }
 

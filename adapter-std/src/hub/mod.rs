@@ -123,9 +123,10 @@ impl Hub {
                 }
             }
             if self.0.outbox.is_filled() {
-                for (peer, messages) in self.0.outbox.take() {
-                    state.tell_sent(peer, messages);
+                for (peer, mut messages) in self.0.outbox.take() {
+                    state.tell_sent(peer, &mut messages);
                     state.know_room(peer, &self.0.outbox);
+                    self.0.outbox.reuse(&peer, messages);
                 }
             }
             act(state)

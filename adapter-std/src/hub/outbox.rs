@@ -39,6 +39,9 @@ struct Row {
     waiting: Vec<Message<'static>>,
 }
 
+/// A list of no more messages is used again once it was told: one that was longer takes memory that others may need.
+const KEPT: usize = 1024;
+
 /// What room is left with a message; nothing if it does not fit.
 fn without(room: Window, message: &Message<'_>) -> Option<Window> {
     let bytes = room.bytes.checked_sub(u32::try_from(message.body.len()).ok()?)?;
@@ -105,6 +108,16 @@ impl Outbox {
         let Content { rows, filled } = &mut *content;
         let waiting = |peer| rows.get_mut(&peer).map(|row| (peer, mem::take(&mut row.waiting)));
         filled.drain(..).filter_map(waiting).collect()
+    }
+
+    /// Gives back a list that was told, to be filled again.
+    pub(super) fn reuse(&self, peer: &NodeId, told: Vec<Message<'static>>) {
+        if let Some(row) = self.content().rows.get_mut(peer)
+            && row.waiting.capacity() == 0
+            && told.capacity() <= KEPT
+        {
+            row.waiting = told;
+        }
     }
 
     /// So much certainly fits for a peer now, and this task will tell.

@@ -127,7 +127,7 @@ impl Post {
     pub(super) fn answered(
         &mut self,
         peer: NodeId,
-        mut messages: Vec<Message<'static>>,
+        messages: &mut Vec<Message<'static>>,
         answer: Answer,
         wakes: &mut Wakes,
     ) {

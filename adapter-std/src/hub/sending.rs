@@ -98,14 +98,15 @@ impl State {
         Err(why)
     }
 
-    /// Tells of messages that were sent a moment ago, when they fitted.
-    pub(super) fn tell_sent(&mut self, peer: NodeId, mut messages: Vec<Message<'static>>) {
+    /// Tells of messages that were sent a moment ago, when they fitted. The list is empty then.
+    pub(super) fn tell_sent(&mut self, peer: NodeId, messages: &mut Vec<Message<'static>>) {
         let answer = if self.rest.post.has_unsent(&peer) {
             Answer::Sent { queued: 0, stopped: Some(Unable::NoRoom) }
         } else {
             self.tell(Input::Send { peer, messages: messages.as_mut_slice().into() })
         };
         self.rest.post.answered(peer, messages, answer, &mut self.rest.wakes);
+        messages.clear();
     }
 
     /// Sends a word that nobody waits for and somebody at the other end does. Where there is no room it is kept until there
@@ -122,7 +123,7 @@ impl State {
             log::debug!("a question of {peer} stays without an answer: there is no room for one");
             return;
         }
-        self.rest.post.answered(peer, vec![message], answer, &mut self.rest.wakes);
+        self.rest.post.answered(peer, &mut vec![message], answer, &mut self.rest.wakes);
     }
 
     /// What can be sent to a peer without asking again.

@@ -45,8 +45,8 @@ pub(super) struct Rest {
     pub(super) post: Post,
     pub(super) asks: Asks,
     pub(super) log: Log,
-    pub(super) came: Vec<(u64, Arrived)>,
-    pub(super) questions: Vec<(u64, Arrived)>,
+    pub(super) came: VecDeque<(u64, Arrived)>,
+    pub(super) questions: VecDeque<(u64, Arrived)>,
     /// What the node itself took, and the machine is to be told.
     pub(super) taken: Vec<Took>,
     /// Questions that nobody is there to answer.
@@ -113,7 +113,7 @@ impl State {
         }
         while let Some((peer, mut messages)) = self.rest.post.retried() {
             let answer = self.turn(now, Input::Send { peer, messages: messages.as_mut_slice().into() });
-            self.rest.post.answered(peer, messages, answer, &mut self.rest.wakes);
+            self.rest.post.answered(peer, &mut messages, answer, &mut self.rest.wakes);
         }
         if self.gaps() != gaps {
             let paused = Paused::between(self.last, now);

@@ -5,7 +5,7 @@ use core::task::{Context, Poll};
 
 use bytes::Bytes;
 use mesh_proto::node::Input;
-use mesh_proto::question::Head;
+use mesh_proto::question::{FIRST_RESERVED, Head};
 use mesh_proto::{Delivery, NodeId};
 
 use super::inbox::{Arrived, Inbox, Received, Took};
@@ -67,8 +67,21 @@ impl State {
 }
 
 impl Rest {
-    /// A message came: for the application, or for what asks and answers.
+    /// A message came: for the application, or for what asks and answers. One for the application is put where it waits
+    /// from where it was handed out.
+    #[inline(always)]
     pub(super) fn deliver(&mut self, peer: NodeId, message: Delivery<'_>) {
+        if message.kind < FIRST_RESERVED {
+            let Delivery { lane, kind, serial, body } = message;
+            let received = Received { from: peer, lane, kind, body: body.into_bytes() };
+            self.came.push_back((serial, Arrived { received, awaited: None }));
+        } else {
+            self.deliver_asked(peer, message);
+        }
+    }
+
+    #[inline(never)]
+    fn deliver_asked(&mut self, peer: NodeId, message: Delivery<'_>) {
         let Delivery { lane, kind, serial, body } = message;
         let took = Took { peer, lane, serial };
         let arrived = |kind, body: Bytes, awaited| {
@@ -76,16 +89,16 @@ impl Rest {
             (serial, Arrived { received, awaited })
         };
         match Head::read(kind, &body) {
-            Ok(None) => self.came.push(arrived(kind, body.into_bytes(), None)),
+            Ok(None) => self.came.push_back(arrived(kind, body.into_bytes(), None)),
             Ok(Some((Head::Told(number), said))) => {
-                self.came.push(arrived(0, said.into_bytes(), Some(number)));
+                self.came.push_back(arrived(0, said.into_bytes(), Some(number)));
             }
             Ok(Some((Head::Question(number), _))) if self.serving.0.load(Ordering::Acquire) == 0 => {
                 self.taken.push(took);
                 self.unserved.push((peer, number));
             }
             Ok(Some((Head::Question(number), said))) => {
-                self.questions.push(arrived(0, said.into_bytes(), Some(number)));
+                self.questions.push_back(arrived(0, said.into_bytes(), Some(number)));
             }
             Ok(Some((Head::Answer(number, reply), said))) => {
                 let answer = asks::Answer::Came(reply, said.into_bytes());

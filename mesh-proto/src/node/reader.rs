@@ -133,12 +133,15 @@ impl Reader {
 /// Takes the frames out of an opened record.
 fn unpack<'r>(record: &'r Bytes, frames: &mut Vec<Frame<'r>>) -> Result<(), Broken> {
     let (before, mut said) = (frames.len(), 0);
-    for frame in Frames::new(record) {
-        let frame = frame.map_err(|_| Broken)?;
-        if let Frame::Data(piece) = &frame {
-            said += piece.body.len();
-        }
-        frames.push(frame);
+    let mut rest = Frames::new(record);
+    while !rest.is_over() {
+        let give = |frame| {
+            if let Frame::Data(piece) = &frame {
+                said += piece.body.len();
+            }
+            frames.push(frame);
+        };
+        rest.give_next(give).map_err(|_| Broken)?;
     }
     if said < record.len() / 2 {
         // A handle to a small part would hold all of it for as long as the message is kept.

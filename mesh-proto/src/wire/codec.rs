@@ -161,7 +161,7 @@ impl<'r> Frames<'r> {
     }
 
     /// The kind of the next frame, and where its body stands.
-    #[inline]
+    #[inline(always)]
     fn cut(&mut self) -> Result<(u8, Range<usize>), Malformed> {
         let rest = self.record.get(self.read..).unwrap_or_default();
         let (length, rest) = rest.split_first_chunk::<2>().ok_or(Malformed::Length)?;
@@ -171,29 +171,32 @@ impl<'r> Frames<'r> {
         Ok((*kind, self.read - body.len()..self.read))
     }
 
-    #[inline]
+    #[inline(always)]
     fn data(&self, body: Range<usize>) -> Result<Piece<'r>, Malformed> {
         let end = body.end;
         let (lane, head, length) = piece(self.record.get(body).unwrap_or_default())?;
         let PieceHead { kind, number, offset, total, .. } = head;
         Ok(Piece { lane, kind, number, offset, total, body: self.record.part(end - length..end) })
     }
-}
 
-impl<'r> Iterator for Frames<'r> {
-    type Item = Result<Frame<'r>, Malformed>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
+    /// Gives the next frame, if there is one. A frame is large beside a small message: it is given where it is made, since one
+    /// that is made and then moved is waited for.
+    #[inline(always)]
+    pub(crate) fn give_next(&mut self, give: impl FnOnce(Frame<'r>)) -> Result<(), Malformed> {
         while self.read < self.record.len() {
-            // A frame is large beside a small message: it is made where it is given, and not moved there.
             let malformed = match self.cut() {
                 Ok((kind::DATA, body)) => match self.data(body) {
-                    Ok(piece) => return Some(Ok(Frame::Data(piece))),
+                    Ok(piece) => {
+                        give(Frame::Data(piece));
+                        return Ok(());
+                    }
                     Err(malformed) => malformed,
                 },
                 Ok((kind, body)) => match control(kind, self.record.get(body).unwrap_or_default()) {
-                    Ok(frame) => return Some(Ok(frame)),
+                    Ok(frame) => {
+                        give(frame);
+                        return Ok(());
+                    }
                     Err(malformed) => malformed,
                 },
                 Err(malformed) => malformed,
@@ -202,18 +205,37 @@ impl<'r> Iterator for Frames<'r> {
                 Malformed::Kind(kind) if kind >= MAY_BE_SKIPPED => self.skipped += 1,
                 Malformed::Length | Malformed::Kind(_) | Malformed::Body(_) => {
                     self.read = self.record.len();
-                    return Some(Err(malformed));
+                    return Err(malformed);
                 }
             }
         }
-        None
+        Ok(())
+    }
+
+    /// Whether all of the record is read.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn is_over(&self) -> bool {
+        self.read >= self.record.len()
+    }
+}
+
+impl<'r> Iterator for Frames<'r> {
+    type Item = Result<Frame<'r>, Malformed>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut next = None;
+        match self.give_next(|frame| next = Some(frame)) {
+            Ok(()) => next.map(Ok),
+            Err(malformed) => Some(Err(malformed)),
+        }
     }
 }
 
 /// The lane and the head of a piece, and how many bytes stand behind it.
+#[inline(always)]
 fn piece(body: &[u8]) -> Result<(Lane, PieceHead, usize), Malformed> {
-    let (head, rest) =
-        postcard::take_from_bytes::<PieceHead>(body).map_err(|_| Malformed::Body(kind::DATA))?;
+    let (head, rest) = PieceHead::read(body).ok_or(Malformed::Body(kind::DATA))?;
     let lane = head.lane().ok_or(Malformed::Body(kind::DATA))?;
     Ok((lane, head, rest.len()))
 }
@@ -351,7 +373,6 @@ struct NonceBody {
 }
 
 /// What stands before the bytes of a piece. It cannot grow: these come right behind it.
-#[derive(Deserialize)]
 struct PieceHead {
     lane: u8,
     kind: u8,
@@ -372,7 +393,7 @@ impl PieceHead {
         Self { lane, kind: piece.kind, number: piece.number, offset: piece.offset, total: piece.total }
     }
 
-    /// As serde would write it, and sooner.
+    /// One behind the other, as serde would write them.
     fn write<'r>(&self, room: &'r mut [u8]) -> Option<&'r mut [u8]> {
         let Self { lane, kind, number, offset, total } = *self;
         let (places, rest) = room.split_first_chunk_mut()?;
@@ -380,6 +401,17 @@ impl PieceHead {
         let rest = varint::put(rest, number)?;
         let rest = varint::put(rest, u64::from(offset))?;
         varint::put(rest, u64::from(total))
+    }
+
+    /// The same, as serde would read them.
+    #[inline(always)]
+    fn read(body: &[u8]) -> Option<(Self, &[u8])> {
+        let ([lane, kind], rest) = body.split_first_chunk()?;
+        let (number, rest) = varint::take::<64>(rest)?;
+        let (offset, rest) = varint::take::<32>(rest)?;
+        let (total, rest) = varint::take::<32>(rest)?;
+        let (offset, total) = (u32::try_from(offset).ok()?, u32::try_from(total).ok()?);
+        Some((Self { lane: *lane, kind: *kind, number, offset, total }, rest))
     }
 
     const fn lane(&self) -> Option<Lane> {
