@@ -147,7 +147,7 @@ impl Side {
         }
         let mut came = 0_u32;
         let begun = Instant::now();
-        let event = Event::Frames { link: self.link, frames: self.frames.as_slice().into() };
+        let event = Event::Frames { link: self.link, frames: self.frames.as_mut_slice().into() };
         let _until: Wait = self.mesh.handle(now(), event).carry_out(|action| {
             if let Action::Deliver { message, .. } = action {
                 black_box(message);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::announcement::{Announcement, Audience, Cause};
-use crate::body::Body;
+use crate::body::Handed;
 use crate::event::Route;
 use crate::frame::Frame;
 use crate::id::{LinkId, NodeId};
@@ -12,7 +12,7 @@ use crate::reason::Reason;
 
 /// One order. A driver carries it out, or starts to, and never waits for it: what comes of it is an event, and
 /// what comes of nothing is a timeout.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Action<'a> {
     /// Open a stream to this address. What comes of it is [`Event::Connected`](crate::Event::Connected) or
     /// [`Event::Closed`](crate::Event::Closed).
@@ -75,7 +75,7 @@ pub enum Action<'a> {
 }
 
 /// A message that came.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Delivery<'a> {
     /// On which lane.
     pub lane: Lane,
@@ -83,6 +83,6 @@ pub struct Delivery<'a> {
     pub kind: u8,
     /// Its name for [`Event::Took`](crate::Event::Took). Serial numbers of one node only rise.
     pub serial: u64,
-    /// What it says. On the heap this is the machine's own handle, which is given up with it.
-    pub body: Body<'a>,
+    /// What it says.
+    pub body: Handed<'a>,
 }

@@ -47,6 +47,7 @@ impl<'a> Borrowed<'a> {
         }
     }
 
+    #[inline(always)]
     fn part(self, range: Range<usize>) -> Self {
         let part = self.bytes().get(range).unwrap_or_default();
         match self {
@@ -71,6 +72,7 @@ impl Body<'_> {
 
     /// A part of it, as far as it has that many bytes.
     #[must_use]
+    #[inline(always)]
     pub fn part(&self, range: Range<usize>) -> Self {
         let end = range.end.min(self.len());
         let range = range.start.min(end)..end;
@@ -102,17 +104,13 @@ impl Body<'_> {
         }
     }
 
-    /// Takes the handle out, if it is one of its own.
+    /// Takes the handle out, if it is one of its own; an empty one stays.
     #[cfg(feature = "alloc")]
     #[inline(always)]
     pub(crate) fn take_handle(&mut self) -> Option<Bytes> {
         match &mut self.0 {
             Inner::Borrowed(_) => None,
-            Inner::Shared(bytes) => {
-                let bytes = core::mem::take(bytes);
-                *self = Self::EMPTY;
-                Some(bytes)
-            }
+            Inner::Shared(bytes) => Some(core::mem::take(bytes)),
         }
     }
 
@@ -121,6 +119,91 @@ impl Body<'_> {
     #[must_use]
     pub fn into_owned(self) -> Body<'static> {
         Body(Inner::Shared(self.into_bytes()))
+    }
+}
+
+/// The bytes of a message that is handed out: to be read where they lie, or taken from there. What is not taken is gone
+/// afterwards.
+pub struct Handed<'a>(Hand<'a>);
+
+enum Hand<'a> {
+    Bytes(&'a [u8]),
+    #[cfg(feature = "alloc")]
+    Handle(&'a mut Option<Bytes>),
+}
+
+impl Handed<'_> {
+    /// A handle to the bytes: the machine's own where it has one, else they are copied.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    #[inline(always)]
+    pub fn into_bytes(self) -> Bytes {
+        match self.0 {
+            Hand::Bytes(bytes) => Bytes::copy_from_slice(bytes),
+            Hand::Handle(bytes) => bytes.take().unwrap_or_default(),
+        }
+    }
+
+    /// The same bytes, for as long as these are here.
+    #[must_use]
+    pub fn lend(&self) -> Body<'_> {
+        match &self.0 {
+            Hand::Bytes(bytes) => Body::from(*bytes),
+            #[cfg(feature = "alloc")]
+            Hand::Handle(bytes) => bytes.as_ref().map_or(Body::EMPTY, Body::from),
+        }
+    }
+}
+
+impl Deref for Handed<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Hand::Bytes(bytes) => bytes,
+            #[cfg(feature = "alloc")]
+            Hand::Handle(bytes) => bytes.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Handed<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self(Hand::Bytes(bytes))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<'a> From<&'a mut Option<Bytes>> for Handed<'a> {
+    fn from(bytes: &'a mut Option<Bytes>) -> Self {
+        Self(Hand::Handle(bytes))
+    }
+}
+
+impl PartialEq for Handed<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Handed<'_> {}
+
+impl Hash for Handed<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+/// The length alone, as of a [`Body`].
+impl fmt::Debug for Handed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lend().fmt(f)
+    }
+}
+
+impl Serialize for Handed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.lend().serialize(serializer)
     }
 }
 

@@ -97,7 +97,7 @@ pub enum Event<'a> {
         /// The link.
         link: LinkId,
         /// All the frames of a record, or of a read.
-        frames: Batch<'a, Frame<'a>>,
+        frames: Frames<'a>,
     },
     /// A link can take this much: so many bytes beyond all that was ordered so far. Data waits for it, all else goes out
     /// in any case.
@@ -193,38 +193,6 @@ pub enum Event<'a> {
     Leave,
 }
 
-/// Messages to be sent in one go: lent, or to be taken over.
-///
-/// What is lent is read where it lies, and on the heap the machine keeps a handle of its own to each body. From a
-/// `&mut [Message]` or `&mut Message` it takes the bodies themselves, of as many as it takes in; those of the others stay
-/// where they are.
-#[derive(Debug)]
-pub struct Messages<'a>(pub(crate) Sent<'a>);
-
-/// Where they are.
-#[derive(Debug)]
-pub(crate) enum Sent<'a> {
-    Lent(&'a [Message<'a>]),
-    #[cfg(feature = "alloc")]
-    GivenUp(&'a mut [Message<'static>]),
-    #[cfg(feature = "alloc")]
-    Owned(alloc::vec::Vec<Message<'a>>),
-}
-
-impl<'a> Deref for Messages<'a> {
-    type Target = [Message<'a>];
-
-    fn deref(&self) -> &[Message<'a>] {
-        match &self.0 {
-            Sent::Lent(messages) => messages,
-            #[cfg(feature = "alloc")]
-            Sent::GivenUp(messages) => messages,
-            #[cfg(feature = "alloc")]
-            Sent::Owned(messages) => messages,
-        }
-    }
-}
-
 /// What a handshake proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Proof {
@@ -247,144 +215,153 @@ pub enum Wake {
     Moved,
 }
 
-/// Several things in one event: borrowed from the caller, or owned where they come out of a trace.
-#[derive(Clone, Debug)]
-pub struct Batch<'a, T>(Items<'a, T>);
+/// Frames that came in one go.
+pub type Frames<'a> = Batch<'a, Frame<'a>, Frame<'static>>;
 
-#[derive(Clone, Debug)]
-enum Items<'a, T> {
-    Borrowed(&'a [T]),
+/// Messages to be sent in one go.
+pub type Messages<'a> = Batch<'a, Message<'a>, Message<'static>>;
+
+/// Several things in one event: lent, to be taken over, or owned where they come out of a trace.
+///
+/// What is lent is read where it lies; on the heap the machine keeps a handle of its own to each body. From a `&mut` it takes
+/// the bodies themselves, and leaves empty ones: of all frames, and of those messages that it takes in. The bodies of the
+/// others stay where they are.
+#[derive(Debug)]
+pub struct Batch<'a, T, O>(pub(crate) Items<'a, T, O>);
+
+/// Where they are.
+#[derive(Debug)]
+pub(crate) enum Items<'a, T, O> {
+    Lent(&'a [T]),
     #[cfg(feature = "alloc")]
-    Owned(alloc::vec::Vec<T>),
+    GivenUp(&'a mut [O]),
+    #[cfg(feature = "alloc")]
+    Owned(alloc::vec::Vec<O>),
+    /// Nothing is owned where there is no heap.
+    #[cfg(not(feature = "alloc"))]
+    Never(core::convert::Infallible, core::marker::PhantomData<O>),
 }
 
-impl<T> Deref for Batch<'_, T> {
-    type Target = [T];
+/// What borrows from nothing is as good as what borrows from something.
+pub trait Outlives<T>: Sized {
+    /// The same, seen as what borrows.
+    fn shorter(these: &[Self]) -> &[T];
+}
 
-    fn deref(&self) -> &[T] {
-        match &self.0 {
-            Items::Borrowed(items) => items,
+impl<T, O> Items<'_, T, O> {
+    /// What of them can be taken apart, and what is lent: one of them is empty.
+    pub(crate) fn split(&mut self) -> (&mut [O], &[T]) {
+        match self {
+            Self::Lent(items) => (&mut [], items),
             #[cfg(feature = "alloc")]
-            Items::Owned(items) => items,
+            Self::GivenUp(items) => (items, &[]),
+            #[cfg(feature = "alloc")]
+            Self::Owned(items) => (items, &[]),
+            #[cfg(not(feature = "alloc"))]
+            Self::Never(never, _) => match *never {},
         }
     }
 }
 
-impl<'a, T> From<&'a [T]> for Batch<'a, T> {
-    fn from(items: &'a [T]) -> Self {
-        Self(Items::Borrowed(items))
+impl<'a> Outlives<Frame<'a>> for Frame<'static> {
+    fn shorter(these: &[Self]) -> &[Frame<'a>] {
+        these
     }
 }
 
-impl<'a, T> From<&'a T> for Batch<'a, T> {
+impl<'a> Outlives<Message<'a>> for Message<'static> {
+    fn shorter(these: &[Self]) -> &[Message<'a>] {
+        these
+    }
+}
+
+impl<T, O: Outlives<T>> Deref for Batch<'_, T, O> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match &self.0 {
+            Items::Lent(items) => items,
+            #[cfg(feature = "alloc")]
+            Items::GivenUp(items) => O::shorter(items),
+            #[cfg(feature = "alloc")]
+            Items::Owned(items) => O::shorter(items),
+            #[cfg(not(feature = "alloc"))]
+            Items::Never(never, _) => match *never {},
+        }
+    }
+}
+
+impl<'a, T, O> From<&'a [T]> for Batch<'a, T, O> {
+    fn from(items: &'a [T]) -> Self {
+        Self(Items::Lent(items))
+    }
+}
+
+impl<'a, T, O> From<&'a T> for Batch<'a, T, O> {
     fn from(item: &'a T) -> Self {
-        Self(Items::Borrowed(core::slice::from_ref(item)))
+        Self(Items::Lent(core::slice::from_ref(item)))
     }
 }
 
 #[cfg(feature = "alloc")]
-impl<T> From<alloc::vec::Vec<T>> for Batch<'_, T> {
-    fn from(items: alloc::vec::Vec<T>) -> Self {
+impl<'a, T, O> From<&'a mut [O]> for Batch<'a, T, O> {
+    fn from(items: &'a mut [O]) -> Self {
+        Self(Items::GivenUp(items))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<'a, T, O> From<&'a mut O> for Batch<'a, T, O> {
+    fn from(item: &'a mut O) -> Self {
+        Self(Items::GivenUp(core::slice::from_mut(item)))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T, O> From<alloc::vec::Vec<O>> for Batch<'_, T, O> {
+    fn from(items: alloc::vec::Vec<O>) -> Self {
         Self(Items::Owned(items))
     }
 }
 
-impl<T: PartialEq> PartialEq for Batch<'_, T> {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl<T: Eq> Eq for Batch<'_, T> {}
-
-impl<T: core::hash::Hash> core::hash::Hash for Batch<'_, T> {
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        (**self).hash(state);
-    }
-}
-
-impl<T: Serialize> Serialize for Batch<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (**self).serialize(serializer)
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Batch<'_, T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        alloc::vec::Vec::deserialize(deserializer).map(|items| Self(Items::Owned(items)))
-    }
-}
-
-impl<'a> From<&'a [Message<'a>]> for Messages<'a> {
-    fn from(messages: &'a [Message<'a>]) -> Self {
-        Self(Sent::Lent(messages))
-    }
-}
-
-impl<'a> From<&'a Message<'a>> for Messages<'a> {
-    fn from(message: &'a Message<'a>) -> Self {
-        Self(Sent::Lent(core::slice::from_ref(message)))
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl<'a> From<&'a mut [Message<'static>]> for Messages<'a> {
-    fn from(messages: &'a mut [Message<'static>]) -> Self {
-        Self(Sent::GivenUp(messages))
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl<'a> From<&'a mut Message<'static>> for Messages<'a> {
-    fn from(message: &'a mut Message<'static>) -> Self {
-        Self(Sent::GivenUp(core::slice::from_mut(message)))
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl<'a> From<alloc::vec::Vec<Message<'a>>> for Messages<'a> {
-    fn from(messages: alloc::vec::Vec<Message<'a>>) -> Self {
-        Self(Sent::Owned(messages))
-    }
-}
-
 /// Those that were to be given up are cloned, and the clone owns them.
-impl Clone for Messages<'_> {
+impl<T, O: Clone> Clone for Batch<'_, T, O> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
-            Sent::Lent(messages) => Sent::Lent(messages),
+            Items::Lent(items) => Items::Lent(items),
             #[cfg(feature = "alloc")]
-            Sent::GivenUp(messages) => Sent::Owned(messages.to_vec()),
+            Items::GivenUp(items) => Items::Owned(items.to_vec()),
             #[cfg(feature = "alloc")]
-            Sent::Owned(messages) => Sent::Owned(messages.clone()),
+            Items::Owned(items) => Items::Owned(items.clone()),
+            #[cfg(not(feature = "alloc"))]
+            Items::Never(never, _) => match *never {},
         })
     }
 }
 
-impl PartialEq for Messages<'_> {
+impl<T: PartialEq, O: Outlives<T>> PartialEq for Batch<'_, T, O> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
 }
 
-impl Eq for Messages<'_> {}
+impl<T: Eq, O: Outlives<T>> Eq for Batch<'_, T, O> {}
 
-impl core::hash::Hash for Messages<'_> {
+impl<T: core::hash::Hash, O: Outlives<T>> core::hash::Hash for Batch<'_, T, O> {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         (**self).hash(state);
     }
 }
 
-impl Serialize for Messages<'_> {
+impl<T: Serialize, O: Outlives<T>> Serialize for Batch<'_, T, O> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (**self).serialize(serializer)
     }
 }
 
 #[cfg(feature = "alloc")]
-impl<'de> Deserialize<'de> for Messages<'_> {
+impl<'de, T, O: Deserialize<'de>> Deserialize<'de> for Batch<'_, T, O> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        alloc::vec::Vec::deserialize(deserializer).map(|messages| Self(Sent::Owned(messages)))
+        alloc::vec::Vec::deserialize(deserializer).map(|items| Self(Items::Owned(items)))
     }
 }

@@ -83,6 +83,12 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The same message, with its body lent.
+    #[must_use]
+    pub fn lend(&self) -> Message<'_> {
+        Message { body: self.body.lend(), ..*self }
+    }
+
     /// The same with a receipt under this token.
     #[must_use]
     pub fn with_receipt(self, token: u64) -> Self {
@@ -170,6 +176,11 @@ pub struct Piece<'a> {
 }
 
 impl Piece<'_> {
+    /// The same piece, with its body lent.
+    pub(crate) fn lend(&self) -> Piece<'_> {
+        Piece { body: self.body.lend(), ..*self }
+    }
+
     /// No more than so many bytes stand before the body of a piece on the wire.
     pub const OVERHEAD: u32 = 32;
 }

@@ -13,7 +13,7 @@ use mesh_proto::{NodeId, Outcome, Reason};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::sending::Posting;
+use super::Posting;
 use super::waiting::{Waits, next};
 use super::{Mesh, Message, Receipt, SendError};
 use crate::hub::asks::{Answer, bare};
@@ -249,7 +249,7 @@ impl Request {
         // What serde cannot write down is no answer.
         let message = write(Head::Answer(number, Reply::Given), answer)
             .map_or_else(|_| bare(Head::Answer(number, Reply::Declined)), Message::posted);
-        Posting::new(self.mesh.hub(), self.received.from, message).await.map_err(AnswerError::Unsent)?;
+        Posting::checked(self.mesh.hub(), self.received.from, message).await.map_err(AnswerError::Unsent)?;
         self.awaited = None;
         Ok(())
     }

@@ -13,8 +13,7 @@ use mesh_proto::{
 
 use super::contact::{Contact, Place};
 use super::leaving::{Leaving, collect};
-use super::sending::Posting;
-use super::{Happenings, Left, Message, Messages, PeerSink, Receipt, SendError, Watch};
+use super::{Happenings, Left, Message, Messages, PeerSink, Posting, Receipt, SendError, Watch};
 use crate::hub::{Hub, Undelivered};
 use crate::platform::identity_file::IdentityFile;
 use crate::platform::interfaces;
@@ -148,17 +147,8 @@ impl Mesh {
     /// # Errors
     ///
     /// Why it can not be sent.
-    pub async fn send(&self, peer: NodeId, message: impl Into<Message>) -> Result<(), SendError> {
-        let mut message = Some(message.into().checked()?);
-        match self.hub().post(peer, &mut message, None) {
-            Err(Unable::NoRoom) => {}
-            sent => return sent.map_err(SendError::from),
-        }
-        // Apart, so that a send that waits for nothing is small: it is moved to where it is polled.
-        match message {
-            Some(message) => Box::pin(Posting::new(self.hub(), peer, message)).await,
-            None => Ok(()),
-        }
+    pub fn send(&self, peer: NodeId, message: impl Into<Message>) -> Posting<'_> {
+        Posting::new(self.hub(), peer, message.into())
     }
 
     /// Sends a message, if there is room now.
@@ -167,7 +157,7 @@ impl Mesh {
     ///
     /// Why it can not be sent.
     pub fn try_send(&self, peer: NodeId, message: impl Into<Message>) -> Result<(), SendError> {
-        self.hub().post(peer, &mut Some(message.into().checked()?), None).map_err(SendError::from)
+        self.hub().post(&peer, &mut Some(message.into().checked()?), None).map_err(SendError::from)
     }
 
     /// As [`send`](Self::send), with a receipt that becomes what became of the message: taken, or why not.
@@ -194,7 +184,7 @@ impl Mesh {
         // Should this be dropped while it waits, so is the receipt.
         let receipt = Receipt::new(self.clone(), token);
         let message = mesh_proto::Message { token, wants: Wants::Receipt, ..message };
-        Posting::new(self.hub(), peer, message).await?;
+        Posting::checked(self.hub(), peer, message).await?;
         Ok(receipt)
     }
 

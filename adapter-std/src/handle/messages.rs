@@ -37,11 +37,13 @@ impl Messages {
     }
 
     /// The next message as it came: whoever sent it may wait to hear whether it could be read.
+    #[inline(always)]
     pub(super) fn poll_raw(&mut self, context: &Context<'_>) -> Poll<Option<Arrived>> {
         self.mesh.hub().poll_take(&mut self.place, context)
     }
 
     /// Bytes can always be read.
+    #[inline(always)]
     fn as_bytes(&self, arrived: Arrived) -> Received {
         let Arrived { received, awaited } = arrived;
         if let Some(number) = awaited {

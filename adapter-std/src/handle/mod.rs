@@ -19,7 +19,7 @@ pub use happenings::{Happened, Happenings};
 pub use leaving::Left;
 pub use mesh::{Mesh, WishError};
 pub use messages::Messages;
-pub use sending::{Message, PeerSink, Receipt, SendError};
+pub use sending::{Message, PeerSink, Posting, Receipt, SendError};
 pub use typed::{Typed, TypedError};
 pub use watching::{Change, Watch};
 

@@ -64,11 +64,12 @@ impl Message {
 
     /// As the machine takes it, if its kind is the application's to choose.
     pub(super) fn checked(self) -> Result<mesh_proto::Message<'static>, SendError> {
-        if self.kind >= FIRST_RESERVED {
-            Err(SendError::Reserved { kind: self.kind })
-        } else {
-            Ok(self.posted())
-        }
+        self.refused().map_or_else(|| Ok(self.posted()), Err)
+    }
+
+    /// Why it is not sent, if its kind is not the application's to choose.
+    fn refused(&self) -> Option<SendError> {
+        (self.kind >= FIRST_RESERVED).then_some(SendError::Reserved { kind: self.kind })
     }
 
     /// As the machine takes it.
@@ -166,7 +167,7 @@ impl Sending {
 
     /// Sends it, or notes who waits for room.
     fn poll(&mut self, hub: &Hub, context: &Context<'_>) -> Poll<Result<(), SendError>> {
-        match hub.post(self.peer, &mut self.message, Some((&mut self.place, context.waker()))) {
+        match hub.post(&self.peer, &mut self.message, Some((&mut self.place, context.waker()))) {
             Err(Unable::NoRoom) => Poll::Pending,
             sent => {
                 self.message = None;
@@ -184,16 +185,25 @@ impl Sending {
     }
 }
 
-/// A message on its way into the node. Dropped while it waits for room, it is not sent.
+/// A message on its way into the node. Nothing is done before it is awaited; dropped while it waits for room, it is not sent.
 #[derive(Debug)]
-pub(super) struct Posting<'h> {
+#[must_use = "a message is sent when this is awaited"]
+pub struct Posting<'h> {
     hub: &'h Hub,
     sending: Sending,
+    /// Why it is not even tried.
+    refused: Option<SendError>,
 }
 
 impl<'h> Posting<'h> {
-    pub(super) const fn new(hub: &'h Hub, peer: NodeId, message: mesh_proto::Message<'static>) -> Self {
-        Self { hub, sending: Sending::new(peer, message) }
+    #[inline]
+    pub(super) fn new(hub: &'h Hub, peer: NodeId, message: Message) -> Self {
+        let refused = message.refused();
+        Self { hub, sending: Sending::new(peer, message.posted()), refused }
+    }
+
+    pub(super) const fn checked(hub: &'h Hub, peer: NodeId, message: mesh_proto::Message<'static>) -> Self {
+        Self { hub, sending: Sending::new(peer, message), refused: None }
     }
 }
 
@@ -201,8 +211,11 @@ impl Future for Posting<'_> {
     type Output = Result<(), SendError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { hub, sending } = &mut *self;
-        sending.poll(hub, context)
+        let Self { hub, sending, refused } = &mut *self;
+        match *refused {
+            None => sending.poll(hub, context),
+            Some(why) => Poll::Ready(Err(why)),
+        }
     }
 }
 

@@ -75,6 +75,7 @@ impl Inbox {
 
     /// Takes the first; `None` when there is none and none will come. `first` says whether it is the first that the machine
     /// is not told yet.
+    #[inline(always)]
     pub(super) fn poll(
         &self,
         place: &mut Place,
@@ -127,6 +128,7 @@ impl Inbox {
 }
 
 impl Content {
+    #[inline(always)]
     fn take(&mut self, untold: &AtomicBool, first: &mut bool) -> Option<Arrived> {
         let (serial, arrived) = self.waiting.pop_front()?;
         let took = Took { peer: arrived.received.from, lane: arrived.received.lane, serial };

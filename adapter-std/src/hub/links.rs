@@ -84,7 +84,7 @@ impl Links {
     ) {
         let mut early = Early { link, frames: Vec::new(), broken: false };
         let opened = reader.open(|frames| {
-            early.frames = frames.iter().cloned().map(Frame::into_owned).collect();
+            early.frames = frames.to_vec();
         });
         early.broken = opened.is_err();
         if early.broken || !early.frames.is_empty() {

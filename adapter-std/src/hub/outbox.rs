@@ -82,7 +82,9 @@ impl Outbox {
         let Some(room) = without(row.room, message) else { return Put::Unknown };
         row.room = room;
         let first = row.waiting.is_empty();
-        row.waiting.extend(sent.take());
+        if let Some(message) = sent.take() {
+            row.waiting.push(message);
+        }
         if !first {
             // Whoever put the first one has seen to it that somebody tells all that wait.
             return Put::Waits;

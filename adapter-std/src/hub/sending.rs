@@ -16,14 +16,14 @@ impl Hub {
     /// Sends a message, which is gone then, or says why not; with a place and a waker it is noted who waits for room.
     pub(crate) fn post(
         &self,
-        peer: NodeId,
+        peer: &NodeId,
         message: &mut Option<Message<'static>>,
         waits: Option<(&mut Place, &Waker)>,
     ) -> Result<(), Unable> {
-        match self.0.outbox.put(&peer, message) {
+        match self.0.outbox.put(peer, message) {
             Put::Unknown => self.with(|state| {
-                let sent = state.send(peer, message, waits);
-                state.know_room(peer, &self.0.outbox);
+                let sent = state.send(*peer, message, waits);
+                state.know_room(*peer, &self.0.outbox);
                 sent
             }),
             put @ (Put::Waits | Put::Nudge { .. }) => {

@@ -23,6 +23,7 @@ impl Hub {
     }
 
     /// The next message; `None` once no more will come.
+    #[inline(always)]
     pub(crate) fn poll_take(&self, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
         self.poll_inbox(&self.0.inbox, place, context)
     }
@@ -42,6 +43,7 @@ impl Hub {
         self.0.asked.leave(place);
     }
 
+    #[inline(always)]
     fn poll_inbox(&self, inbox: &Inbox, place: &mut Place, context: &Context<'_>) -> Poll<Option<Arrived>> {
         let mut first = false;
         let taken = inbox.poll(place, context, &mut first);
@@ -88,7 +90,7 @@ impl Rest {
             let received = Received { from: peer, lane, kind, body };
             (serial, Arrived { received, awaited })
         };
-        match Head::read(kind, &body) {
+        match Head::read(kind, &body.lend()) {
             Ok(None) => self.came.push_back(arrived(kind, body.into_bytes(), None)),
             Ok(Some((Head::Told(number), said))) => {
                 self.came.push_back(arrived(0, said.into_bytes(), Some(number)));

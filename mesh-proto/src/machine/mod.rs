@@ -309,13 +309,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Event::Attached { expected, class } => return self.attached(expected, class),
             Event::Connected { link } => self.connected(link),
             Event::Proven { link, proof } => self.proven(link, proof),
-            Event::Frames { link, frames } => {
-                let mut sender = None;
-                let mut rest = &*frames;
-                while !rest.is_empty() {
-                    let (read, from) = self.frame(link, rest);
+            Event::Frames { link, mut frames } => {
+                let (mut sender, mut at) = (None, 0);
+                while at < frames.len() {
+                    let (read, from) = self.frame(link, &mut frames, at);
                     sender = from.or(sender);
-                    rest = rest.get(read..).unwrap_or_default();
+                    at += read;
                 }
                 if let Some(sender) = sender {
                     self.data_was_read(sender);

@@ -1,5 +1,6 @@
 //! What each frame means in each phase of its link: the one table.
 
+use crate::event::Frames;
 use crate::frame::Frame;
 use crate::id::LinkId;
 use crate::machine::Mesh;
@@ -11,7 +12,7 @@ use crate::rules::{Clause, Rules};
 use crate::storage::{Slot, Storage};
 
 impl<S: Storage, R: Rules> Mesh<S, R> {
-    /// Reads the first of some frames, and if that is data, all the data behind it.
+    /// Reads the frame that stands there, and if that is data, all the data behind it.
     ///
     /// | phase | frame | what comes of it |
     /// |---|---|---|
@@ -33,9 +34,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     ///
     /// Gives how many were read, and the peer that data came from: what becomes of that is seen to once for all frames of
     /// an event.
-    pub(crate) fn frame(&mut self, id: LinkId, frames: &[Frame<'_>]) -> (usize, Option<Slot>) {
+    pub(crate) fn frame(&mut self, id: LinkId, frames: &mut Frames<'_>, at: usize) -> (usize, Option<Slot>) {
         let one = (1, None);
-        let Some(frame) = frames.first() else { return one };
+        let Some(frame) = frames.get(at) else { return one };
         let Some(slot) = self.place_of(id) else { return one };
         let Some(link) = self.links.get(slot) else { return one };
         let (peer, doubted) = (link.peer, link.doubted_here);
@@ -59,7 +60,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             (Phase::Admitted, _, Frame::Data(_)) => {
                 self.hear(slot);
                 let Some(peer) = peer else { return one };
-                let (read, owed) = self.data_read(slot, peer, frames);
+                let (read, owed) = self.data_read(slot, peer, frames, at);
                 return (read, Some(peer).filter(|_| owed));
             }
             (Phase::Admitted, _, frame) => {

@@ -4,6 +4,7 @@ use core::num::NonZeroU64;
 
 use crate::action::{Action, Delivery};
 use crate::config::Taken;
+use crate::event::Frames;
 use crate::frame::Frame;
 use crate::id::NodeId;
 use crate::machine::Mesh;
@@ -25,6 +26,32 @@ enum Reads {
     Impossible,
 }
 
+/// What came of the pieces that were read.
+#[derive(Default)]
+struct Read {
+    pieces: usize,
+    /// Whether any was new.
+    owed: bool,
+    /// How many were received before.
+    again: u64,
+    fault: Option<Fault>,
+}
+
+impl Read {
+    /// Adds what came of one, if anything; whether to go on.
+    #[inline(always)]
+    fn adds(&mut self, received: Option<Result<bool, Fault>>) -> bool {
+        self.pieces += 1;
+        match received {
+            None => {}
+            Some(Ok(true)) => self.owed = true,
+            Some(Ok(false)) => self.again += 1,
+            Some(Err(fault)) => self.fault = Some(fault),
+        }
+        self.fault.is_none()
+    }
+}
+
 /// Why a piece ends its link.
 enum Fault {
     /// It breaks the protocol.
@@ -34,38 +61,45 @@ enum Fault {
 }
 
 impl<S: Storage, R: Rules> Mesh<S, R> {
-    /// Pieces came: as many as lie in front of these frames. Gives their number, and whether the marks are owed for them.
-    pub(crate) fn data_read(&mut self, slot: Slot, place: Slot, frames: &[Frame<'_>]) -> (usize, bool) {
+    /// Pieces came: as many as there are from this frame on. Gives their number, and whether the marks are owed for them.
+    pub(crate) fn data_read(
+        &mut self,
+        slot: Slot,
+        place: Slot,
+        frames: &mut Frames<'_>,
+        from: usize,
+    ) -> (usize, bool) {
         let takes = self.takes();
         let carries = self.carries_session(slot, place);
         let rules = &self.rules;
         let Some(mail) = self.mail.get_mut(place) else { return (frames.len(), false) };
-        let (mut read, mut owed, mut again) = (0, false, false);
-        for frame in frames {
+        let mut read = Read::default();
+        let (own, lent) = frames.0.split();
+        // Twice, so that what is kept is made where it goes.
+        for frame in own.iter_mut().skip(from) {
             let Frame::Data(piece) = frame else { break };
-            read += 1;
-            if !carries {
-                continue;
-            }
-            match mail.receive(rules, &takes, piece) {
-                Ok(true) => owed = true,
-                Ok(false) => {
-                    self.stats.duplicates += 1;
-                    again = true;
-                }
-                Err(fault) => {
-                    self.end_for(slot, fault);
-                    break;
-                }
+            if !read.adds(carries.then(|| mail.receive(rules, &takes, piece))) {
+                break;
             }
         }
-        if again && self.rules.holds(Clause::DuplicatesAnswered) {
+        for frame in lent.iter().skip(from) {
+            let Frame::Data(piece) = frame else { break };
+            if !read.adds(carries.then(|| mail.receive(rules, &takes, &mut piece.lend()))) {
+                break;
+            }
+        }
+        let Read { pieces, mut owed, again, fault } = read;
+        self.stats.duplicates += again;
+        if let Some(fault) = fault {
+            self.end_for(slot, fault);
+        }
+        if again > 0 && self.rules.holds(Clause::DuplicatesAnswered) {
             owed = true;
             if let Some(line) = self.lines.get_mut(slot) {
                 line.told = None;
             }
         }
-        (read, owed)
+        (pieces, owed)
     }
 
     fn end_for(&mut self, slot: Slot, fault: Fault) {
@@ -204,11 +238,13 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
 impl<S: Storage> Mail<S> {
     /// Receives a piece: whether it is new, or came before.
-    fn receive<R: Rules>(&mut self, rules: &R, takes: &Takes, piece: &Piece<'_>) -> Result<bool, Fault> {
+    #[inline(always)]
+    fn receive<R: Rules>(&mut self, rules: &R, takes: &Takes, piece: &mut Piece<'_>) -> Result<bool, Fault> {
         let lane = if rules.holds(Clause::LanesApart) { piece.lane } else { Lane::Ordinary };
         let received = self.receiving.of(lane).received;
         let begun = self.given.len(lane).checked_sub(1).filter(|_| received.offset > 0);
         let begun = begun.and_then(|at| self.given.header(lane, at)).copied();
+        let len = piece.body.len() as u32;
         let skip = match reads(received, begun, piece) {
             Reads::New { .. } if piece.total > takes.message => return Err(Fault::Impossible),
             Reads::New { skip } => skip,
@@ -230,14 +266,14 @@ impl<S: Storage> Mail<S> {
                     return Err(Fault::Impossible);
                 }
                 let given = Given { kind: piece.kind, len: piece.total, serial: None };
-                self.given.push(lane, given, &mut piece.body.lend(), piece.total as usize)
+                self.given.push(lane, given, &mut piece.body, piece.total as usize)
             }
         };
         stored.map_err(|_| Fault::NoMemory)?;
         if begun.is_none() {
             self.untaken.add(piece.total);
         }
-        let end = received.offset + (piece.body.len() as u32).saturating_sub(skip);
+        let end = received.offset + len.saturating_sub(skip);
         self.receiving.of_mut(lane).received = if end >= piece.total {
             Place { number: received.number + 1, offset: 0 }
         } else {
@@ -247,11 +283,11 @@ impl<S: Storage> Mail<S> {
     }
 
     /// The weakened rule takes what came before for something new.
-    fn receive_again(&mut self, piece: &Piece<'_>) {
+    fn receive_again(&mut self, piece: &mut Piece<'_>) {
         let whole = piece.body.len() as u64 == u64::from(piece.total);
         if whole && !self.is_partial(piece.lane) {
             let given = Given { kind: piece.kind, len: piece.total, serial: None };
-            if self.given.push(piece.lane, given, &mut piece.body.lend(), piece.total as usize).is_ok() {
+            if self.given.push(piece.lane, given, &mut piece.body, piece.total as usize).is_ok() {
                 self.untaken.add(piece.total);
             }
         }

@@ -2,8 +2,7 @@
 //! (R13, R14).
 
 use crate::action::Action;
-use crate::body::Body;
-use crate::event::{Messages, Sent};
+use crate::event::Messages;
 use crate::frame::Frame;
 use crate::id::{LinkId, NodeId};
 use crate::machine::Mesh;
@@ -28,7 +27,7 @@ enum Stop {
 
 impl<S: Storage, R: Rules> Mesh<S, R> {
     /// Takes messages in for a peer, as many as there is room for.
-    pub(crate) fn send(&mut self, id: NodeId, messages: Messages<'_>) -> Answer {
+    pub(crate) fn send(&mut self, id: NodeId, mut messages: Messages<'_>) -> Answer {
         let slot = match self.wanted(id) {
             Ok(slot) => slot,
             Err(unable) => return Answer::Unable(unable),
@@ -41,24 +40,20 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let mut stopped = Some(Unable::NoRoom);
         if let Some(mail) = self.mail.get_mut(slot) {
             let bounds = mail.bounds(&takes);
-            let mut queue = |lane, header, body: &mut Body<'_>| {
-                mail.queue(&takes, &bounds, lane, header, body)?;
+            let (own, lent) = messages.0.split();
+            // Twice, so that each is made where it goes.
+            let result = own.iter_mut().try_for_each(|message| {
+                mail.queue(&takes, &bounds, message)?;
                 queued += 1;
                 Ok(())
-            };
-            let result = match messages.0 {
-                Sent::Lent(messages) => {
-                    messages.iter().try_for_each(|one| queue(one.lane, outgoing(one), &mut one.body.lend()))
-                }
-                #[cfg(feature = "alloc")]
-                Sent::GivenUp(messages) => {
-                    messages.iter_mut().try_for_each(|one| queue(one.lane, outgoing(one), &mut one.body))
-                }
-                #[cfg(feature = "alloc")]
-                Sent::Owned(mut messages) => {
-                    messages.iter_mut().try_for_each(|one| queue(one.lane, outgoing(one), &mut one.body))
-                }
-            };
+            });
+            let result = result.and_then(|()| {
+                lent.iter().try_for_each(|message| {
+                    mail.queue(&takes, &bounds, &mut message.lend())?;
+                    queued += 1;
+                    Ok(())
+                })
+            });
             stopped = result.err();
         }
         self.sent(slot);
@@ -83,8 +78,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
             let Some(mail) = self.mail.get_mut(slot) else { continue };
             let bounds = mail.bounds(&takes);
-            let body = &mut message.body.lend();
-            if mail.queue(&takes, &bounds, message.lane, outgoing(message), body).is_ok() {
+            if mail.queue(&takes, &bounds, &mut message.lend()).is_ok() {
                 queued += 1;
             } else {
                 // A report takes room as a message does: where there is none for it either, it is counted. So there is
@@ -270,15 +264,14 @@ impl<S: Storage> Mail<S> {
         &mut self,
         takes: &Takes,
         bounds: &PerLane<Window>,
-        lane: Lane,
-        header: Outgoing,
-        body: &mut Body<'_>,
+        message: &mut Message<'_>,
     ) -> Result<(), Unable> {
-        if body.len() as u64 > u64::from(takes.message) {
+        let (header, lane, total) = (outgoing(message), message.lane, message.body.len());
+        if total as u64 > u64::from(takes.message) {
             return Err(Unable::TooLarge { limit: takes.message });
         }
-        let (fits, total) = (bounds.of(lane).fits(self.kept, header.len), body.len());
-        if !fits || self.out.push(lane, header, body, total).is_err() {
+        let fits = bounds.of(lane).fits(self.kept, header.len);
+        if !fits || self.out.push(lane, header, &mut message.body, total).is_err() {
             self.wants_room = true;
             return Err(Unable::NoRoom);
         }
@@ -309,56 +302,62 @@ impl<S: Storage> Mail<S> {
         bounded: bool,
         mut send: impl FnMut(Piece<'_>, bool),
     ) -> Stop {
-        let Self { out, sending, flight, takes, open, .. } = self;
-        let sending = sending.of_mut(lane);
+        let Self { out, takes, open, .. } = &*self;
+        // Copies, so that they stay in registers.
+        let (mut sending, mut flight, mut left_there) = (*self.sending.of(lane), self.flight, *room);
         let window = open.for_lane(lane, takes.message);
         let longest = takes.record.saturating_sub(Piece::OVERHEAD).min(LONGEST_PIECE);
         let first = sending.at();
-        for ((message, whole), at) in out.whole_from(lane, first).zip(first..) {
-            let Outgoing { kind, len: total, .. } = *message;
-            let mut begins = at >= sending.numbered as usize;
-            if begins && bounded {
-                if total > takes.message {
-                    return Stop::TooLarge(at);
+        let stop = 'row: {
+            for ((message, whole), at) in out.whole_from(lane, first).zip(first..) {
+                let Outgoing { kind, len: total, .. } = *message;
+                let mut begins = at >= sending.numbered as usize;
+                if begins && bounded {
+                    if total > takes.message {
+                        break 'row Stop::TooLarge(at);
+                    }
+                    if !window.fits(flight, total) {
+                        break 'row Stop::Lane;
+                    }
                 }
-                if !window.fits(*flight, total) {
-                    return Stop::Lane;
+                let Place { number, mut offset } = sending.next;
+                loop {
+                    let left = total.saturating_sub(offset);
+                    if left_there == 0 || (left_there <= Piece::OVERHEAD && left > 0) {
+                        break 'row Stop::Link;
+                    }
+                    if core::mem::take(&mut begins) {
+                        // The number is given when the first piece goes out.
+                        sending.numbered += 1;
+                        flight.add(total);
+                    }
+                    let len = left.min(longest).min(left_there.saturating_sub(Piece::OVERHEAD));
+                    let end = offset + len;
+                    sending.next = if end == total {
+                        Place { number: number + 1, offset: 0 }
+                    } else {
+                        Place { number, offset: end }
+                    };
+                    let again = sending.next <= sending.sealed;
+                    sending.sealed = sending.sealed.max(sending.next);
+                    left_there = left_there.saturating_sub(len + Piece::OVERHEAD);
+                    let piece = |body| Piece { lane, kind, number, offset, total, body };
+                    if len == total {
+                        send(piece(whole.into()), again);
+                    } else {
+                        send(piece(whole.into().part(offset as usize..end as usize)), again);
+                    }
+                    if end == total {
+                        break;
+                    }
+                    offset = end;
                 }
             }
-            let Place { number, mut offset } = sending.next;
-            loop {
-                let left = total.saturating_sub(offset);
-                if *room == 0 || (*room <= Piece::OVERHEAD && left > 0) {
-                    return Stop::Link;
-                }
-                if core::mem::take(&mut begins) {
-                    // The number is given when the first piece goes out.
-                    sending.numbered += 1;
-                    flight.add(total);
-                }
-                let len = left.min(longest).min(room.saturating_sub(Piece::OVERHEAD));
-                let end = offset + len;
-                sending.next = if end == total {
-                    Place { number: number + 1, offset: 0 }
-                } else {
-                    Place { number, offset: end }
-                };
-                let again = sending.next <= sending.sealed;
-                sending.sealed = sending.sealed.max(sending.next);
-                *room = room.saturating_sub(len + Piece::OVERHEAD);
-                let piece = |body| Piece { lane, kind, number, offset, total, body };
-                if len == total {
-                    send(piece(whole.into()), again);
-                } else {
-                    send(piece(whole.into().part(offset as usize..end as usize)), again);
-                }
-                if end == total {
-                    break;
-                }
-                offset = end;
-            }
-        }
-        Stop::Lane
+            Stop::Lane
+        };
+        *self.sending.of_mut(lane) = sending;
+        (self.flight, *room) = (flight, left_there);
+        stop
     }
 }
 

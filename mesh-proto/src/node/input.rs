@@ -3,8 +3,8 @@
 use core::net::SocketAddr;
 
 use super::settings::{Fresh, Verdict};
-use crate::event::{Batch, Messages, Route, Routes, Wake};
-use crate::frame::{Frame, PathClass};
+use crate::event::{Frames, Messages, Route, Routes, Wake};
+use crate::frame::PathClass;
 use crate::id::{LinkId, NodeId};
 use crate::message::{Lane, Message};
 use crate::reason::SystemError;
@@ -55,7 +55,7 @@ pub enum Input<'a> {
         /// The link.
         link: LinkId,
         /// In the order in which they came.
-        frames: Batch<'a, Frame<'a>>,
+        frames: Frames<'a>,
     },
     /// A link's reader, or its writer, cannot go on.
     Broken {

@@ -3,11 +3,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-use core::mem;
 
 use bytes::{Bytes, BytesMut};
 
 use super::inside::record_length;
+use crate::body::Body;
 use crate::frame::Frame;
 use crate::wire::{Broken, Frames, HEAD, Opener};
 
@@ -30,23 +30,14 @@ pub struct Reader {
     came: usize,
     /// How much to ask for.
     asks: usize,
-    /// Records that were opened, and room for their frames: both are empty in between.
-    records: Vec<Bytes>,
+    /// Room for the frames of what is opened: empty in between.
     frames: Vec<Frame<'static>>,
 }
 
 impl Reader {
     pub(super) fn new(opener: Opener, record: u32) -> Self {
         let (opener, longest) = (Box::new(opener), record_length(record));
-        Self {
-            opener,
-            longest,
-            bytes: BytesMut::new(),
-            came: 0,
-            asks: LEAST_READ,
-            records: Vec::new(),
-            frames: Vec::new(),
-        }
+        Self { opener, longest, bytes: BytesMut::new(), came: 0, asks: LEAST_READ, frames: Vec::new() }
     }
 
     /// Where to read to: never empty.
@@ -88,20 +79,12 @@ impl Reader {
     ///
     /// The other end, or somebody in between, broke the channel. The frames that came before were given; now the node is to
     /// be told with [`Input::Broken`](super::Input::Broken).
-    pub fn open(&mut self, tell: impl FnOnce(&[Frame<'_>])) -> Result<(), Broken> {
-        let mut opened = self.open_records();
-        let mut frames = emptied(mem::take(&mut self.frames));
-        for record in &self.records {
-            if unpack(record, &mut frames).is_err() {
-                opened = Err(Broken);
-                break;
-            }
+    pub fn open(&mut self, tell: impl FnOnce(&mut [Frame<'static>])) -> Result<(), Broken> {
+        let opened = self.open_records();
+        if !self.frames.is_empty() {
+            tell(&mut self.frames);
         }
-        if !frames.is_empty() {
-            tell(&frames);
-        }
-        self.frames = emptied(frames);
-        self.records.clear();
+        self.frames.clear();
         opened
     }
 
@@ -118,7 +101,7 @@ impl Reader {
             let mut record = record.split_off(HEAD);
             let plain = self.opener.open(&mut record)?.len();
             record.truncate(plain);
-            self.records.push(record.freeze());
+            unpack(record.freeze(), &mut self.frames)?;
         }
         Ok(())
     }
@@ -131,32 +114,24 @@ impl Reader {
 }
 
 /// Takes the frames out of an opened record.
-fn unpack<'r>(record: &'r Bytes, frames: &mut Vec<Frame<'r>>) -> Result<(), Broken> {
-    let (before, mut said) = (frames.len(), 0);
+fn unpack(record: Bytes, frames: &mut Vec<Frame<'static>>) -> Result<(), Broken> {
+    let (before, length) = (frames.len(), record.len());
     let mut rest = Frames::new(record);
     while !rest.is_over() {
-        let give = |frame| {
-            if let Frame::Data(piece) = &frame {
-                said += piece.body.len();
-            }
-            frames.push(frame);
-        };
-        rest.give_next(give).map_err(|_| Broken)?;
+        rest.give_next(|frame| frames.push(frame)).map_err(|_| Broken)?;
     }
-    if said < record.len() / 2 {
+    let came = frames.get_mut(before..).unwrap_or_default();
+    let said: usize = came.iter_mut().filter_map(body).map(|body| body.len()).sum();
+    if said < length / 2 {
         // A handle to a small part would hold all of it for as long as the message is kept.
-        for frame in frames.get_mut(before..).unwrap_or_default() {
-            if let Frame::Data(piece) = frame {
-                piece.body = Bytes::copy_from_slice(&piece.body).into();
-            }
-        }
+        came.iter_mut().filter_map(body).for_each(|body| *body = Bytes::copy_from_slice(body).into());
     }
     Ok(())
 }
 
-/// The room of a list, for frames that may borrow from something else.
-fn emptied<'r>(frames: Vec<Frame<'_>>) -> Vec<Frame<'r>> {
-    frames.into_iter().map_while(|_| None).collect()
+/// What a frame has of a message.
+const fn body<'f>(frame: &'f mut Frame<'static>) -> Option<&'f mut Body<'static>> {
+    if let Frame::Data(piece) = frame { Some(&mut piece.body) } else { None }
 }
 
 impl fmt::Debug for Reader {

@@ -112,7 +112,7 @@ impl What {
             Action::Close { link, reason } => Self::Closes { link, reason },
             Action::Announce { to, announcement, cause } => Self::Announces { to, announcement, cause },
             Action::Deliver { peer, message: Delivery { lane, kind, serial, body } } => {
-                let body = body.into_owned();
+                let body = body.into_bytes().into();
                 Self::Delivers { peer, message: Delivered { lane, kind, serial, body } }
             }
             Action::Settled { peer, token, outcome, .. } => Self::Settles { peer, token, outcome },

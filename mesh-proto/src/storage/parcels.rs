@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Full, Plain};
-use crate::body::Body;
+use crate::body::{Body, Handed};
 use crate::message::Lane;
 
 /// Two rows of messages, one a lane. Messages are named by their place in their row; taking one out moves up those
@@ -53,7 +53,7 @@ pub trait Parcels<H: Plain>: Default + Clone + fmt::Debug + Serialize + Deserial
     fn extend(&mut self, lane: Lane, body: &Body<'_>) -> Result<(), Full>;
 
     /// Gives the bytes of one up, and keeps its header, which may change with that.
-    fn give_up(&mut self, lane: Lane, at: usize, to: impl FnOnce(&mut H, Body<'_>));
+    fn give_up(&mut self, lane: Lane, at: usize, to: impl FnOnce(&mut H, Handed<'_>));
 
     /// Takes one out.
     fn remove(&mut self, lane: Lane, at: usize) -> Option<H>;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::parcels::Written;
 use super::{Full, Parcels, Plain};
-use crate::body::Body;
+use crate::body::{Body, Handed};
 use crate::message::{Lane, PerLane};
 
 /// At most `MESSAGES` messages with `BYTES` bytes in all, of both lanes together.
@@ -165,7 +165,7 @@ impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedPa
         Ok(())
     }
 
-    fn give_up(&mut self, lane: Lane, at: usize, to: impl FnOnce(&mut H, Body<'_>)) {
+    fn give_up(&mut self, lane: Lane, at: usize, to: impl FnOnce(&mut H, Handed<'_>)) {
         let Some((index, begin)) = self.find(lane, at) else { return };
         if let Some(parcel) = self.headers.get_mut(index) {
             let len = core::mem::take(&mut parcel.len) as usize;

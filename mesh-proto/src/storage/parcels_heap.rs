@@ -3,7 +3,7 @@
 extern crate alloc;
 
 use alloc::vec::Vec;
-use core::mem::{replace, take};
+use core::mem::take;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::parcels::Written;
 use super::row::Row;
 use super::{Full, Parcels, Plain};
-use crate::body::Body;
+use crate::body::{Body, Handed};
 use crate::message::{Lane, PerLane};
 
 /// Messages on the heap.
@@ -29,19 +29,16 @@ struct Parcel<H: Plain> {
 /// The bytes of a message.
 #[derive(Clone, Debug)]
 enum Held {
-    /// A handle to all of them.
-    Whole(Bytes),
+    /// A handle to all of them, until it is given up.
+    Whole(Option<Bytes>),
     /// Those that have come so far, of so many.
     Growing(Vec<u8>, usize),
 }
 
 impl Held {
-    /// Those of a place where no message is.
-    const NONE: Self = Self::Growing(Vec::new(), 0);
-
     fn body(&self) -> Body<'_> {
         match self {
-            Self::Whole(bytes) => bytes.into(),
+            Self::Whole(bytes) => bytes.as_ref().map_or(Body::EMPTY, Body::from),
             Self::Growing(bytes, _) => bytes.as_slice().into(),
         }
     }
@@ -49,9 +46,10 @@ impl Held {
 
 impl<H: Plain> From<Parcel<H>> for Written<H> {
     fn from(parcel: Parcel<H>) -> Self {
-        let (len, total) = match &parcel.bytes {
-            Held::Whole(bytes) => (bytes.len(), bytes.len()),
-            Held::Growing(bytes, total) => (bytes.len(), *total),
+        let len = parcel.bytes.body().len();
+        let total = match &parcel.bytes {
+            Held::Whole(_) => len,
+            Held::Growing(_, total) => *total,
         };
         Self::new(parcel.header, len, total)
     }
@@ -61,7 +59,7 @@ impl<H: Plain> From<Written<H>> for Parcel<H> {
     fn from(written: Written<H>) -> Self {
         let (len, total) = written.lengths();
         let bytes = alloc::vec![0; len];
-        let bytes = if len < total { Held::Growing(bytes, total) } else { Held::Whole(bytes.into()) };
+        let bytes = if len < total { Held::Growing(bytes, total) } else { Held::Whole(Some(bytes.into())) };
         Self { header: written.header, bytes }
     }
 }
@@ -98,7 +96,7 @@ impl<H: Plain> Parcels<H> for HeapParcels<H> {
         H: 'a,
     {
         self.0.of(lane).iter_from(at).map_while(|parcel| match &parcel.bytes {
-            Held::Whole(bytes) => Some((&parcel.header, bytes)),
+            Held::Whole(bytes) => Some((&parcel.header, bytes.as_ref()?)),
             Held::Growing(..) => None,
         })
     }
@@ -108,16 +106,16 @@ impl<H: Plain> Parcels<H> for HeapParcels<H> {
         let growing = if body.len() < total { Some(first(body, total)?) } else { None };
         let row = self.0.of_mut(lane);
         if row.is_full() {
-            row.grow(Parcel { header: header.clone(), bytes: Held::NONE })?;
+            row.grow(Parcel { header: header.clone(), bytes: Held::Whole(None) })?;
         }
         let place = row.begin().ok_or(Full)?;
         place.header = header;
         if let Some(bytes) = growing {
             place.bytes = Held::Growing(bytes, total);
         } else if let Some(bytes) = body.take_handle() {
-            place.bytes = Held::Whole(bytes);
+            place.bytes = Held::Whole(Some(bytes));
         } else {
-            place.bytes = Held::Whole(body.lend().into_bytes());
+            place.bytes = Held::Whole(Some(body.lend().into_bytes()));
         }
         Ok(())
     }
@@ -130,26 +128,26 @@ impl<H: Plain> Parcels<H> for HeapParcels<H> {
                 bytes.try_reserve(body.len()).map_err(|_| Full)?;
                 bytes.extend_from_slice(body);
                 if bytes.len() >= *total {
-                    last.bytes = Held::Whole(take(bytes).into());
+                    last.bytes = Held::Whole(Some(take(bytes).into()));
                 }
             }
         }
         Ok(())
     }
 
-    fn give_up(&mut self, lane: Lane, at: usize, to: impl FnOnce(&mut H, Body<'_>)) {
+    fn give_up(&mut self, lane: Lane, at: usize, to: impl FnOnce(&mut H, Handed<'_>)) {
         if let Some(parcel) = self.0.of_mut(lane).get_mut(at) {
-            let body = match replace(&mut parcel.bytes, Held::NONE) {
-                Held::Whole(bytes) => bytes.into(),
-                Held::Growing(bytes, _) => bytes.into(),
-            };
-            to(&mut parcel.header, body);
+            match &mut parcel.bytes {
+                Held::Whole(bytes) => to(&mut parcel.header, bytes.into()),
+                Held::Growing(bytes, _) => to(&mut parcel.header, bytes.as_slice().into()),
+            }
+            parcel.bytes = Held::Whole(None);
         }
     }
 
     fn remove(&mut self, lane: Lane, at: usize) -> Option<H> {
         let parcel = self.0.of_mut(lane).remove(at)?;
-        parcel.bytes = Held::NONE;
+        parcel.bytes = Held::Whole(None);
         Some(parcel.header.clone())
     }
 }

@@ -42,7 +42,6 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-
     use super::*;
 
     #[test]
