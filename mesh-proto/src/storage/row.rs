@@ -120,3 +120,59 @@ impl<T> Row<T> {
         place.checked_sub(self.places.len()).unwrap_or(place)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn push(row: &mut Row<u32>, value: u32) {
+        if row.is_full() {
+            row.grow(u32::MAX).expect("there is memory");
+        }
+        *row.begin().expect("there is a place now") = value;
+    }
+
+    proptest! {
+        /// Takes one out of the middle where the number is odd, and else puts one in.
+        #[test]
+        fn a_row_is_a_list(steps in vec((any::<bool>(), 0..12_usize, 1..6_u32), 0..200)) {
+            let (mut row, mut list) = (Row::default(), Vec::new());
+            let mut next = 0;
+            for (takes, at, many) in steps {
+                for _ in 0..many {
+                    if takes {
+                        let there = at < list.len();
+                        prop_assert_eq!(row.remove(at).copied(), there.then(|| list.remove(at)));
+                    } else {
+                        push(&mut row, next);
+                        list.push(next);
+                        next += 1;
+                    }
+                }
+                prop_assert_eq!(row.len(), list.len());
+                prop_assert_eq!(row.get(at), list.get(at));
+                prop_assert_eq!(row.get(usize::MAX), None);
+                prop_assert_eq!(row.get_mut(at).copied(), list.get(at).copied());
+                prop_assert_eq!(row.last_mut().copied(), list.last().copied());
+                let behind: Vec<_> = row.iter_from(at).copied().collect();
+                prop_assert_eq!(&behind[..], list.get(at..).unwrap_or_default());
+                prop_assert_eq!(row.iter_from(usize::MAX).count(), 0);
+            }
+            let restored = Row::from(Vec::from(row.clone()));
+            prop_assert!(restored.iter_from(0).eq(row.iter_from(0)));
+        }
+    }
+
+    #[test]
+    fn places_are_used_again() {
+        let mut row = Row::default();
+        for value in 0..10_000 {
+            push(&mut row, value);
+            assert_eq!(row.remove(0), Some(&mut { value }));
+        }
+        assert_eq!(row.places.len(), 4, "no more than were needed at once, by fours");
+    }
+}

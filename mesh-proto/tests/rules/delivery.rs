@@ -229,6 +229,54 @@ on_both! {
         assert_eq!(sent(&orders), [(link, piece(1, 4, 1, 5)), (link, piece(2, 0, 0, 0))]);
     }
 
+    fn r13_of_messages_that_are_given_up_those_that_find_no_room_keep_their_bodies<S>() {
+        let mut node = Node::<S>::new();
+        let link = node.up(HIGHER);
+        let owned = |len: u8| Message::plain(Body::from(vec![len; usize::from(len)]));
+        let mut messages: Vec<_> = (1..=20).map(owned).collect();
+        let mut orders = node.tell(Event::Send { peer: HIGHER, messages: messages.as_mut_slice().into() });
+        let (queued, why) = node.queued();
+        assert_eq!((queued, why), (9, Some(Unable::NoRoom)));
+        orders.extend(node.frame(link, Frame::Marks(marks(at(4, 0), 4))));
+        orders.extend(node.frame(link, Frame::Marks(marks(at(8, 0), 8))));
+        let said = |order: &Order| match order {
+            Order::Send(at, Frame::Data(piece)) if *at == link => Some(piece.body.to_vec()),
+            _ => None,
+        };
+        let bodies: Vec<_> = orders.iter().filter_map(said).collect();
+        assert_eq!(bodies, (1..=9).map(|len| vec![len; usize::from(len)]).collect::<Vec<_>>());
+        for (message, len) in messages.iter().zip(1..).skip(queued as usize) {
+            assert_eq!(*message, owned(len), "nothing of it is lost");
+        }
+    }
+
+    fn r13_frames_that_are_given_up_are_read_like_lent_ones<S>() {
+        let owned = |frame: Frame<'static>| match frame {
+            Frame::Data(Piece { body, .. }) if body.is_empty() => piece(4, 0, 0, 0),
+            frame => frame.into_owned(),
+        };
+        let frames = || [
+            piece(0, 0, 100, 250), piece(0, 60, 190, 250), piece(1, 0, 5, 5), urgent(0, 7),
+            Frame::Ping { nonce: 1 }, piece(1, 0, 5, 5), piece(1, 0, 5, 5), piece(2, 0, 9, 9), piece(3, 0, 20, 30),
+            piece(3, 20, 10, 30), piece(4, 0, 0, 0), piece(6, 0, 5, 5), piece(5, 0, 5, 5),
+        ].map(owned);
+        let read = |tell: fn(&mut Node<S>, LinkId, [Frame<'static>; 13]) -> Vec<Order>| {
+            let mut node = Node::<S>::new();
+            let link = node.up(HIGHER);
+            let orders = tell(&mut node, link, frames());
+            (orders, node.mesh.stats().duplicates)
+        };
+        let lent = read(|node, link, frames| node.tell(Event::Frames { link, frames: frames.as_slice().into() }));
+        let given = read(|node, link, mut frames| {
+            node.tell(Event::Frames { link, frames: frames.as_mut_slice().into() })
+        });
+        let came = lent.0.iter().filter(|order| matches!(order, Order::Deliver(..))).count();
+        assert_eq!((came, lent.1), (6, 2), "up to the gap, each once");
+        assert_eq!(given, lent);
+        let owned = read(|node, link, frames| node.tell(Event::Frames { link, frames: Vec::from(frames).into() }));
+        assert_eq!(owned, lent);
+    }
+
     fn r14_an_empty_message_is_one<S>() {
         let mut node = Node::<S>::new();
         let link = node.up(HIGHER);
