@@ -176,7 +176,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         let owes = mail.roomy || !mail.settled.is_empty();
         let (held, outgoing) = (mail.is_held(), mail.kept.messages > 0);
         let Some(peer) = self.peers.get_mut(place) else { return };
-        let before = (peer.has_mail, peer.has_outgoing);
+        let (before, session) = ((peer.has_mail, peer.has_outgoing), peer.session);
         peer.has_mail = held;
         peer.has_outgoing = outgoing;
         if owes {
@@ -184,6 +184,9 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         }
         if before != (held, outgoing) {
             self.rank(place);
+        }
+        if (before.0 && !held) || (!before.1 && outgoing && !session) {
+            // It may be closed for lack of use now, or there is somebody to dial. All else only moves deadlines on.
             self.set_timer(place);
         }
     }

@@ -65,12 +65,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             }
             (Phase::Admitted, _, frame) => {
                 self.hear(slot);
+                let known = !matches!(frame, Frame::Ping { .. } | Frame::Marks(_));
                 self.read_admitted(slot, frame, doubted);
-                if let (Some(peer), false) = (peer, matches!(frame, Frame::Ping { .. })) {
+                if let (Some(peer), true) = (peer, known) {
                     self.touch(slot);
                     self.review(peer);
                 } else {
-                    // A ping moves deadlines on, and changes nothing that is known of the peer.
+                    // A ping moves deadlines on, and marks say something of messages alone: neither changes what is known
+                    // of the peer.
                     self.make_ready(slot);
                 }
             }

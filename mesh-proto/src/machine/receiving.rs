@@ -150,7 +150,6 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             self.owe_marks(place);
             self.mail_changed(place);
             self.used(place);
-            self.review(place);
         }
         Answer::Done
     }

@@ -97,7 +97,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     fn sent(&mut self, slot: Slot) {
         self.mail_changed(slot);
         self.used(slot);
-        self.review(slot);
+        if self.peers.get(slot).is_some_and(|peer| peer.session) && self.carrier(slot).is_some() {
+            // Whom to dial, and which link stays, does not hang on what a session has to carry.
+            self.owe_data(slot);
+        } else {
+            self.review(slot);
+        }
     }
 
     /// A link can take so many bytes.
