@@ -12,7 +12,7 @@ use core::hint::black_box;
 use std::time::Instant;
 
 use bare::{BY, Bare, Suite, TAG};
-use mesh_proto::wire::{Ciphers, Frames, MAX_PLAIN, MAX_RECORD, Opener, Outgoing, Records, Sealer};
+use mesh_proto::wire::{Ciphers, Frames, MAX_PLAIN, MAX_RECORD, Opener, Outgoing, Records, Sealer, encode};
 use mesh_proto::{Body, Frame, Lane, Piece};
 use others::Snow;
 #[cfg(feature = "aws-lc")]
@@ -63,15 +63,17 @@ enum Way {
     Ours,
     /// From frames that stand in the record; from bytes that were read to where they are opened.
     InPlace,
+    /// The cipher alone, for as many bytes as the record has: the message, and what stands in front of it in its frame.
+    BareFrame,
     /// Copied side by side and sealed in one text, as many as fit.
     CopiedTogether,
     /// Frames, as many as fit into a record.
     OursTogether,
 }
 
-const SEALING: [Way; 6] =
-    [Way::Bare, Way::Copied, Way::Ours, Way::InPlace, Way::CopiedTogether, Way::OursTogether];
-const OPENING: [Way; 4] = [Way::Bare, Way::Copied, Way::Ours, Way::InPlace];
+const SEALING: [Way; 7] =
+    [Way::Bare, Way::Copied, Way::Ours, Way::InPlace, Way::BareFrame, Way::CopiedTogether, Way::OursTogether];
+const OPENING: [Way; 5] = [Way::Bare, Way::Copied, Way::Ours, Way::InPlace, Way::BareFrame];
 
 /// All of it for messages of one size.
 struct Bench {
@@ -79,6 +81,8 @@ struct Bench {
     message: Vec<u8>,
     /// The message as frames, each of which a record can take.
     frames: Vec<Frame<'static>>,
+    /// How long these are when they are written.
+    written: usize,
     room: Vec<u8>,
     stream: Vec<u8>,
     /// How long the records in the stream are.
@@ -95,11 +99,15 @@ impl Bench {
     fn new(suite: Suite, size: usize) -> Self {
         let mut pair = Pair::open(suite);
         let (sealer, opener) = pair.shake();
+        let frames: Vec<_> = pieces(&vec![0x5a; size]).map(Frame::into_owned).collect();
+        let mut room = vec![0; 2 * MAX_RECORD];
+        let mut write = |frame| encode(frame, &mut room).expect("enough room");
         Self {
             suite,
             message: vec![0x5a; size],
-            frames: pieces(&vec![0x5a; size]).map(Frame::into_owned).collect(),
-            room: vec![0; 2 * MAX_RECORD],
+            written: frames.iter().map(&mut write).sum(),
+            frames,
+            room,
             stream: Vec::new(),
             lengths: Vec::new(),
             bare: Bare::new(suite),
@@ -133,10 +141,11 @@ impl Bench {
 
     /// Seals about so many messages; says how many.
     fn seal(&mut self, way: Way, messages: usize) -> usize {
-        let Self { message, frames, room, bare, sealer, .. } = self;
+        let Self { message, frames, written, room, bare, sealer, .. } = self;
         let size = message.len();
         match way {
-            Way::Bare => {
+            Way::Bare | Way::BareFrame => {
+                let size = if matches!(way, Way::Bare) { size } else { *written };
                 for _ in 0..messages {
                     black_box(bare.seal(black_box(&mut room[..size])));
                 }
@@ -190,16 +199,16 @@ impl Bench {
 
     /// What the other end said, so many messages, each by itself.
     fn fill_stream(&mut self, way: Way, messages: usize) {
-        let Self { message, frames, room, stream, lengths, theirs: (bare, sealer, _), .. } = self;
+        let Self { message, frames, written, room, stream, lengths, theirs: (bare, sealer, _), .. } = self;
         stream.clear();
         lengths.clear();
         match way {
-            Way::Bare | Way::Copied | Way::CopiedTogether => {
+            Way::Bare | Way::Copied | Way::CopiedTogether | Way::BareFrame => {
+                let length = if matches!(way, Way::BareFrame) { *written } else { message.len() };
                 for _ in 0..messages {
                     let from = stream.len();
-                    stream.extend_from_slice(message);
-                    stream.extend([0; TAG]);
-                    bare.seal_whole(&mut stream[from..], message.len());
+                    stream.resize(from + length + TAG, 0x5a);
+                    bare.seal_whole(&mut stream[from..], length);
                 }
             }
             Way::Ours | Way::InPlace | Way::OursTogether => {
@@ -217,10 +226,10 @@ impl Bench {
     }
 
     fn open(&mut self, way: Way) {
-        let Self { message, room, stream, lengths, theirs: (bare, _, opener), .. } = self;
-        let text = message.len() + TAG;
+        let Self { message, written, room, stream, lengths, theirs: (bare, _, opener), .. } = self;
+        let text = TAG + if matches!(way, Way::BareFrame) { *written } else { message.len() };
         match way {
-            Way::Bare => {
+            Way::Bare | Way::BareFrame => {
                 for sealed in stream.chunks_mut(text) {
                     black_box(bare.open_whole(sealed));
                 }
@@ -252,8 +261,9 @@ impl Bench {
 
     fn print(&mut self) {
         println!("\n{}, {} bytes", self.suite.name(), self.message.len());
-        let names = ["cipher alone", "copy and cipher", "ours", "ours in place"];
-        let against = [None, None, Some(1), Some(0)];
+        let names =
+            ["cipher alone", "copy and cipher", "ours", "ours in place", "cipher alone, of the frame"];
+        let against = [None, None, Some(1), Some(0), Some(0)];
         for (what, times) in [("sealing", &self.sealing[..]), ("opening", &self.opening[..])] {
             for ((name, against), nth) in names.into_iter().zip(against).zip(0..) {
                 line(
