@@ -42,15 +42,19 @@ fn measure(name: &str, lane: &Lane) -> Result<(), Problem> {
     }
     tell("round trip of 64 B", at(&mut our_trips, 0.5), at(&mut raw_trips, 0.5));
     for (size, bytes, count) in BULKS {
-        let (mut our_times, mut raw_times) = (Vec::new(), Vec::new());
+        let (mut our_times, mut raw_times, mut task_times) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             our_times.push(pair.messages(lane, bytes, count)?);
             let (took, back) = raw::messages(lane, streams, bytes, count)?;
             raw_times.push(took);
+            let (took, back) = raw::messages_through_tasks(lane, back, bytes, count)?;
+            task_times.push(took);
             streams = back;
         }
         let each = |times: &mut [_]| at(times, 0.5) / count as f64;
-        tell(&format!("one of many messages of {size}"), each(&mut our_times), each(&mut raw_times));
+        let ours = each(&mut our_times);
+        tell(&format!("one of many messages of {size}"), ours, each(&mut raw_times));
+        tell("  beside raw with a task an end", ours, each(&mut task_times));
     }
     Ok(())
 }
