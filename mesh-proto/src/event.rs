@@ -1,5 +1,6 @@
 //! What the machine is told.
 
+use core::marker::PhantomData;
 use core::net::SocketAddr;
 use core::ops::Deref;
 use core::time::Duration;
@@ -216,10 +217,10 @@ pub enum Wake {
 }
 
 /// Frames that came in one go.
-pub type Frames<'a> = Batch<'a, Frame<'a>, Frame<'static>>;
+pub(crate) type Frames<'a> = Batch<'a, Frame<'a>, Frame<'static>>;
 
 /// Messages to be sent in one go.
-pub type Messages<'a> = Batch<'a, Message<'a>, Message<'static>>;
+pub(crate) type Messages<'a> = Batch<'a, Message<'a>, Message<'static>>;
 
 /// Several things in one event: lent, to be taken over, or owned where they come out of a trace.
 ///
@@ -232,14 +233,12 @@ pub struct Batch<'a, T, O>(pub(crate) Items<'a, T, O>);
 /// Where they are.
 #[derive(Debug)]
 pub(crate) enum Items<'a, T, O> {
-    Lent(&'a [T]),
+    /// Where there is no heap there is nothing else.
+    Lent(&'a [T], PhantomData<O>),
     #[cfg(feature = "alloc")]
     GivenUp(&'a mut [O]),
     #[cfg(feature = "alloc")]
     Owned(alloc::vec::Vec<O>),
-    /// Nothing is owned where there is no heap.
-    #[cfg(not(feature = "alloc"))]
-    Never(core::convert::Infallible, core::marker::PhantomData<O>),
 }
 
 /// What borrows from nothing is as good as what borrows from something.
@@ -252,13 +251,11 @@ impl<T, O> Items<'_, T, O> {
     /// What of them can be taken apart, and what is lent: one of them is empty.
     pub(crate) fn split(&mut self) -> (&mut [O], &[T]) {
         match self {
-            Self::Lent(items) => (&mut [], items),
+            Self::Lent(items, _) => (&mut [], items),
             #[cfg(feature = "alloc")]
             Self::GivenUp(items) => (items, &[]),
             #[cfg(feature = "alloc")]
             Self::Owned(items) => (items, &[]),
-            #[cfg(not(feature = "alloc"))]
-            Self::Never(never, _) => match *never {},
         }
     }
 }
@@ -280,26 +277,24 @@ impl<T, O: Outlives<T>> Deref for Batch<'_, T, O> {
 
     fn deref(&self) -> &[T] {
         match &self.0 {
-            Items::Lent(items) => items,
+            Items::Lent(items, _) => items,
             #[cfg(feature = "alloc")]
             Items::GivenUp(items) => O::shorter(items),
             #[cfg(feature = "alloc")]
             Items::Owned(items) => O::shorter(items),
-            #[cfg(not(feature = "alloc"))]
-            Items::Never(never, _) => match *never {},
         }
     }
 }
 
 impl<'a, T, O> From<&'a [T]> for Batch<'a, T, O> {
     fn from(items: &'a [T]) -> Self {
-        Self(Items::Lent(items))
+        Self(Items::Lent(items, PhantomData))
     }
 }
 
 impl<'a, T, O> From<&'a T> for Batch<'a, T, O> {
     fn from(item: &'a T) -> Self {
-        Self(Items::Lent(core::slice::from_ref(item)))
+        Self(Items::Lent(core::slice::from_ref(item), PhantomData))
     }
 }
 
@@ -328,13 +323,11 @@ impl<T, O> From<alloc::vec::Vec<O>> for Batch<'_, T, O> {
 impl<T, O: Clone> Clone for Batch<'_, T, O> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
-            Items::Lent(items) => Items::Lent(items),
+            Items::Lent(items, _) => Items::Lent(items, PhantomData),
             #[cfg(feature = "alloc")]
             Items::GivenUp(items) => Items::Owned(items.to_vec()),
             #[cfg(feature = "alloc")]
             Items::Owned(items) => Items::Owned(items.clone()),
-            #[cfg(not(feature = "alloc"))]
-            Items::Never(never, _) => match *never {},
         })
     }
 }

@@ -133,7 +133,7 @@ pub use apart::Apart;
 pub use body::{Body, Handed};
 pub use chance::Seed;
 pub use config::{Config, ConfigError, Limits, Taken};
-pub use event::{Batch, Event, Frames, MAX_ROUTES, Messages, Outlives, Proof, Route, Routes, Wake};
+pub use event::{Batch, Event, MAX_ROUTES, Outlives, Proof, Route, Routes, Wake};
 pub use explain::{Chosen, Dialing, Explanation, LinkView, Past, Role};
 pub use frame::{Frame, Hello, Loss, Losses, MAX_LOSSES, PathClass, Tags, Welcome};
 pub use id::{Incarnation, LinkId, LinkTag, NodeId};
