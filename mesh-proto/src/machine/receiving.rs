@@ -217,18 +217,19 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         for _ in mail.receiving.of(lane).handed as usize..whole {
             let at = mail.receiving.of(lane).handed as usize;
             let serial = self.delivered + 1;
+            // It is handed out once, whatever comes of that.
+            mail.receiving.of_mut(lane).handed += 1;
+            self.delivered = serial;
+            any = true;
             // The bytes are the caller's from now on; that it came is remembered until it is taken.
             mail.given.give_up(lane, at, |given, body| {
                 let Given { kind, .. } = *given;
                 given.serial = NonZeroU64::new(serial);
                 perform(Action::Deliver { peer, message: Delivery { lane, kind, serial, body } });
             });
-            self.delivered = serial;
-            any = true;
             if taken && at == 0 {
+                mail.receiving.of_mut(lane).handed -= 1;
                 mail.take_first(lane);
-            } else {
-                mail.receiving.of_mut(lane).handed += 1;
             }
         }
         any && taken

@@ -168,10 +168,10 @@ impl<H: Plain, const BYTES: usize, const MESSAGES: usize> Parcels<H> for FixedPa
     fn give_up(&mut self, lane: Lane, at: usize, to: impl FnOnce(&mut H, Handed<'_>)) {
         let Some((index, begin)) = self.find(lane, at) else { return };
         if let Some(parcel) = self.headers.get_mut(index) {
-            let len = core::mem::take(&mut parcel.len) as usize;
-            parcel.total = 0;
+            let len = parcel.len as usize;
             let bytes = self.bytes.get(begin..begin + len).unwrap_or_default();
             to(&mut parcel.header, bytes.into());
+            (parcel.len, parcel.total) = (0, 0);
             self.close_up(begin, len);
         }
     }
