@@ -253,7 +253,11 @@ on_both! {
     fn r13_a_message_is_handed_out_once_though_whoever_takes_it_panics<S>() {
         let mut node = Node::<S>::with(Config { taken: Taken::WhenSaid, ..config() });
         let link = node.up(HIGHER);
-        let frames = [piece(0, 0, 3, 3), piece(1, 0, 4, 4), piece(2, 0, 5, 5)];
+        let said = |number, body: &'static [u8; 4]| {
+            let (lane, body) = (Lane::Ordinary, Body::from(body));
+            Frame::Data(Piece { lane, kind: 0, number, offset: 0, total: 4, body })
+        };
+        let frames = [said(0, b"once"), said(1, b"this"), said(2, b"then")];
         let reading = mesh_proto::Instant::START.after(node.now);
         let turn = node.mesh.handle(
             mesh_proto::Now::single(reading),
@@ -262,15 +266,15 @@ on_both! {
         let mut came = Vec::new();
         let panics = std::panic::AssertUnwindSafe(|| turn.carry_out(|action| {
             if let mesh_proto::Action::Deliver { message, .. } = action {
-                came.push(message.body.len());
+                came.push(message.body.to_vec());
                 assert_eq!(came.len(), 1, "the second is too much");
             }
         }));
         assert!(std::panic::catch_unwind(panics).is_err());
-        assert_eq!(came, [3, 4]);
+        assert_eq!(came, [b"once", b"this"]);
         let orders = node.tell(Event::Tick);
         let rest: Vec<_> = orders.iter().filter(|order| matches!(order, Order::Deliver(..))).collect();
-        assert_eq!(rest, [&Order::Deliver(HIGHER, Lane::Ordinary, 0, BYTES[..5].to_vec())]);
+        assert_eq!(rest, [&Order::Deliver(HIGHER, Lane::Ordinary, 0, b"then".to_vec())]);
     }
 
     fn r13_frames_that_are_given_up_are_read_like_lent_ones<S>() {
