@@ -4,6 +4,7 @@ use super::{frames, kinds, ms, pair, quiet_lan, secs, told};
 use crate::event::Event;
 use crate::news::Standing;
 use crate::reason::{Reason, SystemError};
+use crate::sim::reading::Word;
 use crate::sim::stream::{At, Packet};
 use crate::sim::{Direction, End, NodeName, Start, Stop, StreamName, World};
 
@@ -201,7 +202,7 @@ fn a_host_that_vanishes_tells_nobody_even_when_it_is_back() {
     world.run_for(secs(3));
     world.start(b, Start::Fresh);
     let ping = crate::Frame::Ping { nonce: 100 };
-    world.send(stream.0, At::Acceptor, Packet::Frame(ping));
+    world.net.send(stream.0, At::Acceptor, Packet::Word(Word::Frame(ping)));
     world.run_for(ms(10));
     assert_eq!(closed(&world, a, began), None);
     assert_eq!(is_open(&world, a, b, stream), [true, false]);
