@@ -116,6 +116,8 @@ mod log;
 mod look;
 mod net;
 mod node;
+#[cfg(feature = "noise")]
+pub mod nodes;
 mod passing;
 mod reading;
 mod running;
@@ -135,7 +137,7 @@ use core::time::Duration;
 pub use crate::__check as check;
 pub use harm::{Direction, End};
 pub use host::{NodeName, Start, Stop};
-pub use ledger::Ledger;
+pub use ledger::{Ledger, Posting};
 pub use log::{Happening, What};
 pub use look::{LinkEnd, LinkInfo};
 pub use node::Received;
