@@ -131,6 +131,11 @@ impl<S: Storage> World<S> {
         held.link
     }
 
+    /// The names of the links that a node has.
+    pub fn links_at(&self, n: NodeName) -> impl Iterator<Item = LinkId> + '_ {
+        self.net.hosts[n.0].by_link.keys().copied()
+    }
+
     /// What happened, oldest first, as far back as the log goes.
     #[must_use]
     pub fn log(&self) -> &[Happening<What>] {
