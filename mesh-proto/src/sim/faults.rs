@@ -104,6 +104,7 @@ impl<S: Storage, R: Rules> World<S, R> {
             self.net.release(Arrival::AtOnce);
             self.read_all(n);
             self.step(n, Event::Tick);
+            self.give_missed_room(n);
         }
     }
 

@@ -56,6 +56,7 @@ impl<S: Storage, R: Rules> Running for World<S, R> {
     }
 
     fn all_known(&self) -> String {
-        report(&self.net, &self.log, self.nodes.iter().map(|node| &node.mesh))
+        let machines = self.nodes.iter().map(|node| &node.mesh);
+        report(&self.net, &self.log, machines, |stream| Some(self.handshakes[stream].tag))
     }
 }

@@ -166,13 +166,27 @@ impl<S: Storage, R: Rules> World<S, R> {
     pub(super) fn give_room(&mut self, stream: usize, at: At) {
         let end = self.net.streams[stream].end(at);
         let (Some(n), Some(link), State::Open) = (end.node, end.link, end.state) else { return };
+        let runs = self.net.runs(n);
+        self.net.streams[stream].end_mut(at).room_untold = !runs;
         let under_way = self.net.under_way(stream, at.other()).map(|word| match word {
             Word::Frame(Frame::Data(piece)) => piece.body.len() + Piece::OVERHEAD as usize,
             Word::First { .. } | Word::Second { .. } | Word::Third { .. } | Word::Frame(_) => 0,
         });
         let room = BUFFER.saturating_sub(under_way.sum());
-        if self.net.runs(n) && room >= BUFFER / 2 {
+        if runs && room >= BUFFER / 2 {
             self.step(n, Event::Room { link, bytes: u32::try_from(room).unwrap_or(u32::MAX) });
+        }
+    }
+
+    /// A node that runs again is told of the room that there came to be meanwhile.
+    pub(super) fn give_missed_room(&mut self, n: usize) {
+        for stream in self.net.hosts[n].streams.clone() {
+            for at in [At::Dialer, At::Acceptor] {
+                let end = self.net.streams[stream].end(at);
+                if end.node == Some(n) && end.room_untold {
+                    self.give_room(stream, at);
+                }
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::fmt::{self, Write as _};
 use core::time::Duration;
 
+use crate::id::LinkTag;
 use crate::machine::Mesh;
 use crate::rules::Rules;
 use crate::sim::log::{Log, Seconds};
@@ -87,11 +88,13 @@ fn next(world: &mut impl Running, until: Duration, storm: &mut Storm) -> bool {
     true
 }
 
-/// The seed, what happened last, and what every node has to say of its peers: these are their machines.
+/// The seed, what happened last, what every node has to say of its peers, and what streams there are, with their tags as
+/// far as the world knows them.
 pub(super) fn report<'m, W, D, H, S, R>(
     net: &Net<W, D>,
     log: &Log<H>,
     machines: impl Iterator<Item = &'m Mesh<S, R>>,
+    tag: impl Fn(usize) -> Option<LinkTag>,
 ) -> String
 where
     H: fmt::Display,
@@ -100,7 +103,7 @@ where
 {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _written: fmt::Result = write_report(&mut text, net, log, machines);
+    let _written: fmt::Result = write_report(&mut text, net, log, machines, tag);
     text
 }
 
@@ -109,6 +112,7 @@ fn write_report<'m, W, D, H, S, R>(
     net: &Net<W, D>,
     log: &Log<H>,
     machines: impl Iterator<Item = &'m Mesh<S, R>>,
+    tag: impl Fn(usize) -> Option<LinkTag>,
 ) -> fmt::Result
 where
     H: fmt::Display,
@@ -133,9 +137,13 @@ where
     }
     for stream in &net.live {
         let [dialer, acceptor] = &net.streams[*stream].ends;
+        write!(f, "--- s{stream}")?;
+        if let Some(tag) = tag(*stream) {
+            write!(f, " {tag:?}")?;
+        }
         writeln!(
             f,
-            "--- s{stream}: dialed by {:?} as {:?} ({:?}), accepted by {:?} as {:?} ({:?})",
+            ": dialed by {:?} as {:?} ({:?}), accepted by {:?} as {:?} ({:?})",
             dialer.node, dialer.link, dialer.state, acceptor.node, acceptor.link, acceptor.state
         )?;
     }

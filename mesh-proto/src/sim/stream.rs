@@ -64,6 +64,8 @@ pub(super) struct StreamEnd<W> {
     pub(super) inbound: VecDeque<(Duration, Packet<W>)>,
     /// Whether nothing arrives here on this stream.
     pub(super) hole: bool,
+    /// Whether there came to be room while the program stood still.
+    pub(super) room_untold: bool,
 }
 
 impl<W> StreamEnd<W> {
@@ -76,6 +78,7 @@ impl<W> StreamEnd<W> {
             unread: VecDeque::new(),
             inbound: VecDeque::new(),
             hole: false,
+            room_untold: false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{frames, kinds, ms, pair, quiet_lan, secs, told};
 use crate::event::Event;
+use crate::message::{Message, Outcome};
 use crate::news::Standing;
 use crate::reason::{Reason, SystemError};
 use crate::sim::reading::Word;
@@ -268,4 +269,13 @@ fn the_log_is_bounded() {
     world.run_for(secs(600));
     assert!((100..=200).contains(&world.log().len()));
     assert_eq!(world.log().last().map(|happening| happening.at >= secs(597)), Some(true));
+}
+
+#[test]
+fn what_a_frozen_sender_could_not_be_told_it_is_told_afterwards() {
+    let (mut world, a, b, _) = pair(17, quiet_lan());
+    world.post(a, b, Message::plain(alloc::vec![7; 1_000_000].into()).with_receipt(0));
+    world.freeze(a, secs(2));
+    world.run_for(secs(10));
+    assert_eq!(world.take_settled(a), [(world.id(b), 0, Outcome::Taken)], "{}", world.report());
 }
