@@ -54,6 +54,7 @@ impl<S: Storage> Running for World<S> {
     }
 
     fn all_known(&self) -> String {
-        report(&self.net, &self.log, self.members.iter().map(|member| member.node.mesh()))
+        let machines = self.members.iter().map(|member| member.node.mesh());
+        report(&self.net, &self.log, machines, |_| None)
     }
 }
