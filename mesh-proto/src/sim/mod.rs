@@ -57,6 +57,9 @@
 //! When a condition does not come to hold, [`TimedOut`] prints the seed, the end of the log, and what every machine has
 //! to say of each of its peers. [`check!`](macro@check) names the seed that failed.
 //!
+//! With the feature `noise`, the module `nodes` has the same for whole nodes: keys, secrets, who is let in, and bytes on
+//! streams instead of frames. A machine alone is simulated a hundred times as fast, so test there what needs no bytes.
+//!
 //! # How it behaves
 //!
 //! Every machine is driven as any driver does it: one event, all its orders, and a tick when the wait is over.

@@ -146,11 +146,14 @@ fn other(n: NodeName) -> NodeName {
 /// The link of a node that ended last.
 fn gone<S: Storage>(world: &World<S>, n: NodeName) -> Option<LinkId> {
     let by = world.log().iter().rev().filter(|happening| happening.node == n);
-    by.filter_map(|happening| match happening.what {
-        What::Closes { link, .. } | What::Told(Told::Closed { link, .. }) => Some(link),
-        _ => None,
-    })
-    .next()
+    let ended = |what: &What| {
+        if let What::Closes { link, .. } | What::Told(Told::Closed { link, .. }) = what {
+            Some(*link)
+        } else {
+            None
+        }
+    };
+    by.filter_map(|happening| ended(&happening.what)).next()
 }
 
 /// What must hold at any time, beside what the world sees to itself.

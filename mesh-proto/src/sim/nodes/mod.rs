@@ -25,7 +25,6 @@
 //!         Settings::new(door, "example", Incarnation::new(1, seed), Seed::Number(seed))
 //!     };
 //!     let (mut world, mut ledger) = (World::new(seed), Ledger::new());
-//!     world.jitter(Duration::from_millis(20));
 //!     let [a, b, c] = [1, 2, 3].map(|name| world.add(has_old(name)));
 //!     let pairs = [(a, b), (b, c), (c, a)];
 //!     pairs.map(|(from, to)| world.keep(from, to));
@@ -34,17 +33,15 @@
 //!             assert!(ledger.post(&mut world, n, to, Lane::Ordinary, 50_000));
 //!             world.change_secrets(n, secrets.clone());
 //!             world.streams_at(n).into_iter().for_each(|stream| world.lose(stream, End::Both));
-//!             let all = |world: &World| pairs.iter().all(|(a, b)| world.agreed(*a, *b));
-//!             world.run_until(Duration::from_secs(60), all).expect("they find each other again");
+//!             world.run_until(Duration::from_secs(60), |world| world.agreed(n, to)).expect("they meet again");
 //!         }
 //!     }
 //!     world.run_for(Duration::from_secs(5));
 //!     assert_eq!((ledger.read(&mut world), ledger.arrived()), (Ok(()), 9));
 //!     let late = world.add(has_old(4));
 //!     world.keep(late, a);
-//!     world.run_for(Duration::from_secs(1));
-//!     let reason = Some(Reason::Refused(Refusal::WrongMesh));
-//!     assert_eq!(world.standing(late, a), Some(Standing::Down { reason }));
+//!     let refused = Some(Standing::Down { reason: Some(Reason::Refused(Refusal::WrongMesh)) });
+//!     world.run_until(Duration::from_secs(1), |world| world.standing(late, a) == refused).expect("it is told why");
 //! });
 //! ```
 //!
