@@ -91,7 +91,7 @@ pub(crate) fn host(n: u16) -> SocketAddr {
 
 /// These nodes, where nothing takes any time, and announcements go where a test brings them.
 pub(crate) fn world_of<S: Storage>(all: impl IntoIterator<Item = Settings<S>>) -> World<S> {
-    let mut world = World::new(1);
+    let mut world = World::with_storage(1);
     world.delay(Duration::ZERO);
     world.announcements(Plane::Swallows);
     for settings in all {

@@ -152,10 +152,18 @@ pub struct World<S: Storage = Heap> {
     audits: bool,
 }
 
-impl<S: Storage> World<S> {
-    /// An empty world.
+impl World {
+    /// An empty world, for nodes with tables on the heap.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        Self::with_storage(seed)
+    }
+}
+
+impl<S: Storage> World<S> {
+    /// An empty world, for nodes with tables of this kind.
+    #[must_use]
+    pub fn with_storage(seed: u64) -> Self {
         Self {
             net: Net::new(seed),
             members: Vec::new(),

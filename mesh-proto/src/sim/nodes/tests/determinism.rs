@@ -36,7 +36,7 @@ fn small<S: Storage>(settings: Settings) -> Settings<S> {
 
 /// Some of everything.
 fn play<S: Storage>(seed: u64) -> World<S> {
-    let mut world = World::new(seed);
+    let mut world = World::with_storage(seed);
     world.keep_written();
     world.jitter(ms(30));
     world.timer_jitter(ms(3));
