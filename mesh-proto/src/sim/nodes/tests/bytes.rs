@@ -105,8 +105,9 @@ fn what_a_frozen_sender_could_not_be_told_it_is_told_afterwards() {
         let (mut world, a, b) = pair(5);
         let (from, to) = if from == 0 { (a, b) } else { (b, a) };
         say(&mut world, from, to, 1_000_000);
-        world.freeze(from, secs(2));
-        world.run_for(secs(10));
+        // No gap of its own: nothing that it asks would tell it sooner.
+        world.freeze(from, ms(500));
+        world.run_for(ms(700));
         assert_eq!(world.settled(from), [(world.id(to), 0, Outcome::Taken)], "{}", world.report());
     }
 }

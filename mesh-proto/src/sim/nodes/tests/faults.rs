@@ -162,6 +162,9 @@ fn a_fresh_run_counts_on_and_a_restored_one_does_not() {
         let run = world.node(b).mesh().incarnation();
         assert_eq!((run.start, run.bits == first.bits), (number, false));
         world.run_until(secs(60), |world| world.agreed(a, b)).expect("it is believed");
+        let of_run = world.log().iter().rev().take_while(|one| !matches!(one.what, What::Started(_)));
+        let news = of_run.filter(|one| one.node == b && matches!(one.what, What::News(_)));
+        assert!(news.count() > 0, "its news are read from the first");
     }
 }
 
