@@ -58,7 +58,8 @@
 //! to say of each of its peers. [`check!`](macro@check) names the seed that failed.
 //!
 //! With the feature `noise`, the module `nodes` has the same for whole nodes: keys, secrets, who is let in, and bytes on
-//! streams instead of frames. A machine alone is simulated a hundred times as fast, so test there what needs no bytes.
+//! streams instead of frames. Every handshake computes keys there: until three nodes have met takes some milliseconds, until
+//! three machines have, some microseconds. So test here what needs no bytes.
 //!
 //! # How it behaves
 //!

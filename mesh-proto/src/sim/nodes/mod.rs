@@ -3,8 +3,8 @@
 //!
 //! A [`World`] here is to [`Node`]s what [`sim::World`](super::World) is to machines, with the same names for the same
 //! things. Use it to test what a machine alone does not have: secrets and their rotation, who is let in, expelling,
-//! announcements as datagrams, bytes cut anywhere, and strangers who say what they like. Each handshake computes its keys,
-//! so a mesh costs some milliseconds here where it costs microseconds there.
+//! announcements as datagrams, bytes cut anywhere, and strangers who say what they like. Each handshake computes its keys, in
+//! about a millisecond; what follows takes half as long again as it does among machines.
 //!
 //! # Your own test
 //!

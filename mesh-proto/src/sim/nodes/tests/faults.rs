@@ -8,6 +8,7 @@ use crate::event::Route;
 use crate::news::Standing;
 use crate::node::{Input, LetsIn, Settings};
 use crate::reason::{Reason, Refusal, SystemError};
+use crate::sim::net::Job;
 use crate::sim::nodes::{Told, What, World};
 use crate::sim::{Direction, End, Start, Stop};
 use crate::time::Now;
@@ -317,4 +318,15 @@ fn a_node_that_does_not_run_cannot_be_told_anything() {
     let (mut world, a, b) = pair(23);
     world.freeze(a, secs(1));
     world.keep(a, b);
+}
+
+#[test]
+#[should_panic(expected = "more than 1000000 things happen in one moment")]
+fn a_storm_that_never_ends_is_one() {
+    let (mut world, a, _) = pair(24);
+    for _ in 0..=1_000_000 {
+        // Of a timer that is set no more.
+        world.net.schedule.arrange(world.net.now(), Job::Timer(a.0, 0));
+    }
+    world.run_for(secs(1));
 }
