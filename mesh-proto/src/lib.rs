@@ -78,7 +78,7 @@
 //! * [`question`]: how questions and their answers are laid out in messages.
 //! * `wire` (feature `noise`): the channel that a link's frames go through.
 //! * `node` (feature `noise`): handshakes, admission and the machine in one, for drivers.
-//! * `sim` (feature `sim`): many machines on one virtual clock, to test what is built on them.
+//! * `sim` (feature `sim`): many machines on one virtual clock, to test what is built on them; with `noise`, whole nodes.
 //!
 //! # Features
 //!

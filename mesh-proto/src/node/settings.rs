@@ -107,7 +107,7 @@ pub enum Halves {
 }
 
 /// The answer to the question whether a node is let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// Let it in.
     LetIn,

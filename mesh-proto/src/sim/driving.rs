@@ -11,11 +11,13 @@ use crate::machine::{Answer, Unable};
 use crate::message::{Message, Outcome};
 use crate::reason::SystemError;
 use crate::rules::Rules;
-use crate::sim::node::{Life, Received};
-use crate::sim::stream::{At, Packet, State, Stream, StreamEnd};
-use crate::sim::{Job, NodeName, StreamName, What, World};
+use crate::sim::net::Passed;
+use crate::sim::node::Received;
+use crate::sim::reading::Word;
+use crate::sim::stream::{At, Packet, State, StreamEnd};
+use crate::sim::{NodeName, StreamName, What, World};
 use crate::storage::Storage;
-use crate::time::Wait;
+use crate::time::{Instant, Wait};
 use crate::trace::Delivered;
 
 impl<S: Storage, R: Rules> World<S, R> {
@@ -29,9 +31,9 @@ impl<S: Storage, R: Rules> World<S, R> {
             self.fail(format_args!("{n} does not run: nothing can be told to it"));
         }
         if let Event::Closed { link, .. } = &event
-            && let Some((stream, at)) = self.nodes[n.0].by_link.get(link).copied()
+            && let Some((stream, at)) = self.net.hosts[n.0].by_link.get(link).copied()
         {
-            self.drop_end(stream, at, State::Closed);
+            self.net.drop_end(stream, at, State::Closed);
         }
         self.step(n.0, event)
     }
@@ -92,7 +94,8 @@ impl<S: Storage, R: Rules> World<S, R> {
         let nobody = StreamEnd::new(None, State::Gone, None);
         let end = StreamEnd::new(Some(n.0), State::Open, Some(link));
         let to = self.address(n);
-        self.add_stream(from, to, PathClass::Direct, [nobody, end]);
+        let stream = self.net.add_stream(from, to, PathClass::Direct, [nobody, end]);
+        self.shake(stream, Instant::START);
         Ok(link)
     }
 
@@ -116,17 +119,17 @@ impl<S: Storage, R: Rules> World<S, R> {
         let asked = self.reading(a).awake;
         let opened = |node: NodeName, link| StreamEnd {
             opened: true,
-            asked,
             ..StreamEnd::new(Some(node.0), State::Open, link)
         };
         let ends = [opened(a, Some(link)), opened(b, None)];
-        let stream = self.add_stream(self.address(a), self.address(b), class, ends);
+        let stream = self.net.add_stream(self.address(a), self.address(b), class, ends);
+        self.shake(stream, asked);
         if a != b {
-            self.nodes[b.0].streams.push(stream);
+            self.net.hosts[b.0].streams.push(stream);
         }
-        self.buffer(stream, At::Acceptor, Packet::Accept);
+        self.net.buffer(stream, At::Acceptor, Packet::Accept);
         let secret = self.nodes[a.0].secret;
-        self.send(stream, At::Acceptor, Packet::First { secret });
+        self.net.send(stream, At::Acceptor, Packet::Word(Word::First { secret }));
         self.give_room(stream, At::Dialer);
         self.arrive(stream, At::Acceptor);
         Ok(StreamName(stream))
@@ -138,39 +141,17 @@ impl<S: Storage, R: Rules> World<S, R> {
         self.tell(n, Event::Heard { announcement, routes, vouched });
     }
 
-    /// Puts a stream into the tables, under the names that its ends have.
-    pub(super) fn add_stream(
-        &mut self,
-        from: SocketAddr,
-        to: SocketAddr,
-        class: PathClass,
-        ends: [StreamEnd; 2],
-    ) -> usize {
-        let stream = self.streams.len();
-        for (end, at) in ends.iter().zip([At::Dialer, At::Acceptor]) {
-            if let (Some(node), Some(link)) = (end.node, end.link) {
-                self.nodes[node].streams.push(stream);
-                self.nodes[node].by_link.insert(link, (stream, at));
-            }
-        }
-        let tag = self.fresh_tag(stream);
-        self.streams.push(Stream { tag, class, to, from, delay: None, ends, retired: false });
-        self.live.insert(stream);
-        stream
-    }
-
     /// One step of a driver: an event in, the orders carried out, the deadline remembered.
     pub(super) fn step(&mut self, n: usize, event: Event<'static>) -> Answer {
         let mut orders = core::mem::take(&mut self.orders);
-        let node = &mut self.nodes[n];
-        let now = node.reading(self.now);
+        let now = self.net.reading(n);
         // What is logged is what was told, so it is lent to the machine.
         let lent = if let Event::Frames { link, frames } = &event {
             Event::Frames { link: *link, frames: Batch::from(&**frames) }
         } else {
             event.clone()
         };
-        let turn = node.mesh.handle(now, lent);
+        let turn = self.nodes[n].mesh.handle(now, lent);
         let answer = turn.answer();
         let wait = turn.carry_out(|action| orders.push(What::ordered(action)));
         self.note(n, What::Told(event));
@@ -195,14 +176,14 @@ impl<S: Storage, R: Rules> World<S, R> {
     fn perform(&mut self, n: usize, order: &What) {
         match order {
             What::Dials { link, route, .. } => self.open_stream(n, *link, *route),
-            What::Sends { link, frame } => match self.nodes[n].by_link.get(link).copied() {
+            What::Sends { link, frame } => match self.net.hosts[n].by_link.get(link).copied() {
                 Some((stream, at)) => self.send_frame(n, stream, at, frame.clone()),
                 None => {
                     self.fail(format_args!("n{n} sends {frame:?} on link {link}, which it does not have"))
                 }
             },
-            What::Closes { link, .. } => match self.nodes[n].by_link.get(link).copied() {
-                Some((stream, at)) => self.hang_up(stream, at, SystemError::Ended),
+            What::Closes { link, .. } => match self.net.hosts[n].by_link.get(link).copied() {
+                Some((stream, at)) => self.net.hang_up(stream, at, SystemError::Ended),
                 None => self.fail(format_args!("n{n} closes link {link}, which it does not have")),
             },
             What::Announces { to, announcement, .. } => self.send_announcement(n, *to, *announcement),
@@ -231,56 +212,29 @@ impl<S: Storage, R: Rules> World<S, R> {
         let Some(vouched) = self.plane else { return };
         let listeners = match to {
             Audience::Everyone => 0..self.nodes.len(),
-            Audience::One(address) => match self.hosts.get(&address) {
+            Audience::One(address) => match self.net.places.get(&address) {
                 Some(one) => *one..*one + 1,
                 None => return,
             },
         };
-        for to in listeners.filter(|to| *to != n) {
-            let at = self.now + self.time_between(n, to);
-            self.arrange(at, Job::Hear { from: n, to, announcement, vouched });
-        }
+        self.net.announce(n, listeners, &(announcement, vouched));
     }
 
     fn read_news(&mut self, n: usize) {
-        let mut cursor = self.nodes[n].cursor;
-        let news: Vec<_> = self.nodes[n].mesh.news(&mut cursor).collect();
-        self.nodes[n].cursor = cursor;
-        for view in news {
-            let changes = self.nodes[n].changes.entry(view.id).or_default();
-            if changes.last() != Some(&view.standing) {
-                changes.push(view.standing);
-            }
+        let node = &mut self.nodes[n];
+        for view in node.tidings.read(&node.mesh) {
             self.note(n, What::News(view));
         }
     }
 
     fn set_timer(&mut self, n: usize, wait: Wait) {
-        let node = &self.nodes[n];
-        let Wait::Until(at) = wait else {
-            self.nodes[n].wake_at = None;
-            self.nodes[n].timer += 1;
-            return;
-        };
-        if node.wake_at == Some(at) {
-            return;
+        if let Err(Passed { at, now }) = self.net.set_timer(n, wait) {
+            self.fail(format_args!("n{n} must wait until {at:?}, which is not ahead of {now:?}"));
         }
-        let awake = node.reading(self.now).awake;
-        if at <= awake {
-            self.fail(format_args!("n{n} must wait until {at:?}, which is not ahead of {awake:?}"));
-        }
-        let rings = self.now + at.since(awake) + self.dice.up_to(self.timer_jitter);
-        let node = &mut self.nodes[n];
-        node.wake_at = Some(at);
-        node.timer += 1;
-        let timer = node.timer;
-        self.arrange(rings, Job::Timer(n, timer));
     }
 
     pub(super) fn ring(&mut self, n: usize, timer: u64) {
-        let node = &mut self.nodes[n];
-        if node.timer == timer && node.life == Life::Running {
-            node.wake_at = None;
+        if self.net.ring(n, timer) {
             self.step(n, Event::Tick);
         }
     }

@@ -6,11 +6,55 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::body::Body;
+use crate::id::NodeId;
 use crate::machine::Answer;
 use crate::message::{Lane, Message, OnRestart, Outcome, Wants};
 use crate::rules::Rules;
-use crate::sim::{NodeName, World};
+use crate::sim::{NodeName, Received, World};
 use crate::storage::Storage;
+
+/// A world whose nodes send messages: of machines, or of whole nodes.
+pub trait Posting: sealed::Sealed {
+    /// All nodes that were added.
+    fn everybody(&self) -> Vec<NodeName>;
+    /// Who a node is.
+    fn named(&self, n: NodeName) -> NodeId;
+    /// Tells one node to send this to another.
+    fn posts(&mut self, from: NodeName, to: NodeName, message: Message<'static>) -> Answer;
+    /// Takes out what a node was handed.
+    fn takes_inbox(&mut self, n: NodeName) -> Vec<Received>;
+    /// Takes out what became of messages of a node.
+    fn takes_settled(&mut self, n: NodeName) -> Vec<(NodeId, u64, Outcome)>;
+}
+
+pub(super) mod sealed {
+    /// Keeps [`Posting`](super::Posting) to the worlds of this crate.
+    pub trait Sealed {}
+}
+
+impl<S: Storage, R: Rules> sealed::Sealed for World<S, R> {}
+
+impl<S: Storage, R: Rules> Posting for World<S, R> {
+    fn everybody(&self) -> Vec<NodeName> {
+        self.nodes().collect()
+    }
+
+    fn named(&self, n: NodeName) -> NodeId {
+        self.id(n)
+    }
+
+    fn posts(&mut self, from: NodeName, to: NodeName, message: Message<'static>) -> Answer {
+        self.post(from, to, message)
+    }
+
+    fn takes_inbox(&mut self, n: NodeName) -> Vec<Received> {
+        self.take_inbox(n)
+    }
+
+    fn takes_settled(&mut self, n: NodeName) -> Vec<(NodeId, u64, Outcome)> {
+        self.take_settled(n)
+    }
+}
 
 /// Posts messages, and holds what comes of them against what may: each arrives at most once, whole, in the order of its
 /// lane; one whose receipt says that it was taken has arrived; and one that did not arrive is never passed over in
@@ -63,9 +107,9 @@ impl Ledger {
     }
 
     /// Posts a message of this length, which is like no other; `false` if there was no room for it.
-    pub fn post<S: Storage, R: Rules>(
+    pub fn post(
         &mut self,
-        world: &mut World<S, R>,
+        world: &mut impl Posting,
         from: NodeName,
         to: NodeName,
         lane: Lane,
@@ -81,7 +125,7 @@ impl Ledger {
             on_restart: OnRestart::Report,
             body,
         };
-        if !matches!(world.post(from, to, message), Answer::Sent { queued: 1, .. }) {
+        if !matches!(world.posts(from, to, message), Answer::Sent { queued: 1, .. }) {
             return false;
         }
         let row = self.rows.entry((from, to, lane)).or_default();
@@ -95,11 +139,11 @@ impl Ledger {
     /// # Errors
     ///
     /// What may not be.
-    pub fn read<S: Storage, R: Rules>(&mut self, world: &mut World<S, R>) -> Result<(), String> {
-        let nodes: Vec<NodeName> = world.nodes().collect();
+    pub fn read(&mut self, world: &mut impl Posting) -> Result<(), String> {
+        let nodes = world.everybody();
         for to in &nodes {
-            for message in world.take_inbox(*to) {
-                let Some(from) = nodes.iter().find(|from| world.id(**from) == message.from) else {
+            for message in world.takes_inbox(*to) {
+                let Some(from) = nodes.iter().find(|from| world.named(**from) == message.from) else {
                     return Err(format!("{to} has a message from {:?}, which is nobody", message.from));
                 };
                 let row = self.rows.entry((*from, *to, message.lane)).or_default();
@@ -124,7 +168,7 @@ impl Ledger {
             }
         }
         for from in nodes {
-            for (_, token, outcome) in world.take_settled(from) {
+            for (_, token, outcome) in world.takes_settled(from) {
                 let place = usize::try_from(token).ok().and_then(|token| self.tokens.get(token));
                 let Some((key, at)) = place else { return Err(format!("a receipt for {token}")) };
                 let Some(entry) = self.rows.get_mut(key).and_then(|row| row.get_mut(*at)) else { continue };

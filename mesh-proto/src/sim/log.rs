@@ -1,5 +1,6 @@
 //! What happened in a world, in order.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -17,13 +18,38 @@ use crate::trace::Delivered;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Happening {
+pub struct Happening<W = What> {
     /// When, since the world began.
     pub at: Duration,
     /// To whom, or by whom.
     pub node: NodeName,
     /// What.
-    pub what: What,
+    pub what: W,
+}
+
+/// The last happenings: as many as it keeps, and at most twice as many.
+#[derive(Clone)]
+pub(super) struct Log<W = What> {
+    all: Vec<Happening<W>>,
+    pub(super) limit: usize,
+}
+
+impl<W> Log<W> {
+    pub(super) const fn new() -> Self {
+        Self { all: Vec::new(), limit: 1 << 16 }
+    }
+
+    pub(super) fn note(&mut self, at: Duration, n: usize, what: W) {
+        if self.all.len() >= self.limit.saturating_mul(2) {
+            let surplus = self.all.len() - self.limit;
+            self.all.drain(..surplus);
+        }
+        self.all.push(Happening { at, node: NodeName(n), what });
+    }
+
+    pub(super) fn all(&self) -> &[Happening<W>] {
+        &self.all
+    }
 }
 
 /// What happened.
@@ -121,11 +147,16 @@ impl What {
     }
 }
 
-impl fmt::Display for Happening {
+impl<W: fmt::Display> fmt::Display for Happening<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>12} {}  ", Seconds(self.at), self.node)?;
-        match &self.what {
-            What::Told(event) => match event {
+        write!(f, "{:>12} {}  {}", Seconds(self.at), self.node, self.what)
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Told(event) => match event {
                 Event::Frames { link, frames } => write!(f, "< {link} {:?}", &**frames),
                 Event::Incoming { .. }
                 | Event::Attached { .. }
@@ -150,31 +181,31 @@ impl fmt::Display for Happening {
                 | Event::Collect { .. }
                 | Event::Leave => write!(f, "< {event:?}"),
             },
-            What::Unable(why) => write!(f, "> unable: {why}"),
-            What::Dials { link, route, .. } => write!(f, "> {link} dial {}", route.address),
-            What::Sends { link, frame } => write!(f, "> {link} {frame:?}"),
-            What::Closes { link, reason } => write!(f, "> {link} close: {reason}"),
-            What::Announces { to, announcement, cause } => {
+            Self::Unable(why) => write!(f, "> unable: {why}"),
+            Self::Dials { link, route, .. } => write!(f, "> {link} dial {}", route.address),
+            Self::Sends { link, frame } => write!(f, "> {link} {frame:?}"),
+            Self::Closes { link, reason } => write!(f, "> {link} close: {reason}"),
+            Self::Announces { to, announcement, cause } => {
                 write!(f, "> announce {:?} to {to:?}: {cause:?}", announcement.kind)
             }
-            What::Delivers { peer, message } => {
+            Self::Delivers { peer, message } => {
                 let Delivered { lane, kind, serial, body } = message;
                 write!(f, "> from {peer:?} {lane:?} {serial} of kind {kind}: {body:?}")
             }
-            What::Settles { peer, token, outcome } => write!(f, "> to {peer:?} {token}: {outcome}"),
-            What::Roomy { peer } => write!(f, "> room for {peer:?}"),
-            What::News(view) => write!(
+            Self::Settles { peer, token, outcome } => write!(f, "> to {peer:?} {token}: {outcome}"),
+            Self::Roomy { peer } => write!(f, "> room for {peer:?}"),
+            Self::News(view) => write!(
                 f,
                 "= {:?} {:?} kept here {} there {} conflict {}",
                 view.id, view.standing, view.kept_here, view.kept_there, view.conflict
             ),
-            What::Started(run) => write!(f, "! started as run {} with bits {:x}", run.start, run.bits),
-            What::Stopped(stop) => write!(f, "! stopped: {stop:?}"),
-            What::Frozen(span) => write!(f, "! frozen for {span:?}"),
-            What::Suspended(span) => write!(f, "! suspended for {span:?}"),
-            What::Resumed => f.write_str("! runs again"),
-            What::ClockStepped(micros) => write!(f, "! clock stepped by {micros} us"),
-            What::StreamLost(stream) => write!(f, "! {stream} died here"),
+            Self::Started(run) => write!(f, "! started as run {} with bits {:x}", run.start, run.bits),
+            Self::Stopped(stop) => write!(f, "! stopped: {stop:?}"),
+            Self::Frozen(span) => write!(f, "! frozen for {span:?}"),
+            Self::Suspended(span) => write!(f, "! suspended for {span:?}"),
+            Self::Resumed => f.write_str("! runs again"),
+            Self::ClockStepped(micros) => write!(f, "! clock stepped by {micros} us"),
+            Self::StreamLost(stream) => write!(f, "! {stream} died here"),
         }
     }
 }

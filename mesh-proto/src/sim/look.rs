@@ -6,7 +6,6 @@ use crate::explain::Role;
 use crate::id::{LinkId, LinkTag};
 use crate::news::Standing;
 use crate::rules::Rules;
-use crate::sim::node::Life;
 use crate::sim::stream::{At, State};
 use crate::sim::{Happening, NodeName, StreamName, World};
 use crate::storage::Storage;
@@ -79,7 +78,7 @@ impl<S: Storage, R: Rules> World<S, R> {
     #[must_use]
     pub fn carrier(&self, a: NodeName, b: NodeName) -> Option<LinkId> {
         match self.standing(a, b)? {
-            Standing::Up { link, .. } if self.nodes[a.0].life.has_process() => Some(link),
+            Standing::Up { link, .. } if self.net.has_process(a.0) => Some(link),
             Standing::Up { .. } | Standing::Away { .. } | Standing::Down { .. } => None,
         }
     }
@@ -110,20 +109,15 @@ impl<S: Storage, R: Rules> World<S, R> {
     /// counts as going to whoever listens there.
     #[must_use]
     pub fn links(&self, a: NodeName, b: NodeName) -> Vec<LinkInfo> {
-        let between = |stream: &usize| {
-            let ends = [At::Dialer, At::Acceptor].map(|at| self.host_of(*stream, at));
-            let open = self.streams[*stream].ends.iter().any(|end| end.state == State::Open);
-            open && (ends == [Some(a.0), Some(b.0)] || ends == [Some(b.0), Some(a.0)])
-        };
-        self.live.iter().copied().filter(between).filter_map(|stream| self.info(stream)).collect()
+        self.net.between(a.0, b.0).filter_map(|stream| self.info(stream)).collect()
     }
 
     fn info(&self, stream: usize) -> Option<LinkInfo> {
         let end = |at: At| {
-            let node = NodeName(self.host_of(stream, at)?);
-            let end = self.streams[stream].end(at);
-            let peer = self.host_of(stream, at.other()).map(|peer| self.nodes[peer].id);
-            let open = end.state == State::Open && self.nodes[node.0].life.has_process();
+            let node = NodeName(self.net.host_of(stream, at)?);
+            let end = self.net.streams[stream].end(at);
+            let peer = self.net.host_of(stream, at.other()).map(|peer| self.nodes[peer].id);
+            let open = end.state == State::Open && self.net.has_process(node.0);
             let role = end.link.zip(peer).and_then(|(link, peer)| {
                 let explanation = self.mesh(node).explain(&peer)?;
                 explanation.links.iter().find(|view| view.link == link).map(|view| view.role)
@@ -132,7 +126,7 @@ impl<S: Storage, R: Rules> World<S, R> {
         };
         Some(LinkInfo {
             stream: StreamName(stream),
-            tag: self.streams[stream].tag,
+            tag: self.handshakes[stream].tag,
             dialer: end(At::Dialer)?,
             acceptor: end(At::Acceptor)?,
         })
@@ -141,42 +135,30 @@ impl<S: Storage, R: Rules> World<S, R> {
     /// The stream that a link of a node goes over.
     #[must_use]
     pub fn stream_of(&self, n: NodeName, link: LinkId) -> Option<StreamName> {
-        let held = self.nodes[n.0].by_link.get(&link).map(|(stream, _)| *stream);
-        let past = || {
-            self.streams.iter().position(|stream| {
-                stream.ends.iter().any(|end| end.node == Some(n.0) && end.link == Some(link))
-            })
-        };
-        held.or_else(past).map(StreamName)
+        self.net.stream_of(n.0, link).map(StreamName)
     }
 
     pub(super) fn links_at(&self, n: NodeName, stream: StreamName) -> impl Iterator<Item = LinkId> + '_ {
-        let one = &self.streams[stream.0];
+        let one = &self.net.streams[stream.0];
         one.sides_of(n.0).filter_map(|at| one.end(at).link)
     }
 
     /// What happened, oldest first, as far back as the log goes.
     #[must_use]
     pub fn log(&self) -> &[Happening] {
-        &self.log
+        self.log.all()
     }
 
     /// What the news of `a` told of `b`, in order, over all runs of `a`. What was told twice in a row, because something
     /// else about the peer changed, is there once.
     #[must_use]
     pub fn changes(&self, a: NodeName, b: NodeName) -> Vec<Standing> {
-        self.nodes[a.0].changes.get(&self.id(b)).cloned().unwrap_or_default()
+        self.nodes[a.0].tidings.of(&self.id(b))
     }
 
     /// Whether nothing is under way: what comes next comes from a timer. What a hole or a partition holds counts as lost.
     #[must_use]
     pub fn quiet(&self) -> bool {
-        let under_way = |stream: &usize| {
-            self.streams[*stream].ends.iter().any(|end| {
-                !end.unread.is_empty() || end.inbound.back().is_some_and(|(at, _)| *at >= self.now)
-            })
-        };
-        !self.live.iter().any(under_way)
-            && self.nodes.iter().all(|node| !matches!(node.life, Life::Frozen | Life::Suspended(_)))
+        self.net.quiet()
     }
 }

@@ -57,6 +57,10 @@
 //! When a condition does not come to hold, [`TimedOut`] prints the seed, the end of the log, and what every machine has
 //! to say of each of its peers. [`check!`](macro@check) names the seed that failed.
 //!
+//! With the feature `noise`, the module `nodes` has the same for whole nodes: keys, secrets, who is let in, and bytes on
+//! streams instead of frames. Every handshake computes keys there: until three nodes have met takes some milliseconds, until
+//! three machines have, some microseconds. So test here what needs no bytes.
+//!
 //! # How it behaves
 //!
 //! Every machine is driven as any driver does it: one event, all its orders, and a tick when the wait is over.
@@ -81,6 +85,7 @@
 //! | [`lose`](World::lose) | its system says 'reset' on one stream | the other end hears the same at once, or a reset when it sends something |
 //! | [`black_hole`](World::black_hole), [`black_hole_stream`](World::black_hole_stream) | nothing: nobody is told | nothing; the systems go on trying, so what was sent arrives after [`heal`](World::heal) |
 //! | [`partition`](World::partition) | the same between all nodes of different groups, announcements included | |
+//! | [`exhaust`](World::exhaust) | no file descriptor is left: its dials fail at once, until [`relieve`](World::relieve) | dials to it are refused |
 //! | [`freeze`](World::freeze) | its process stands still; then it reads all that its system took for it, late | its system still grants streams, and takes what comes |
 //! | [`suspend`](World::suspend) | its host sleeps: [`Now::awake`] stands still, [`Now::elapsed`] goes on | nobody answers; what was sent on streams arrives when it wakes, announcements are lost |
 //! | [`step_clock`](World::step_clock) | [`Now::elapsed`] jumps | nothing |
@@ -104,39 +109,47 @@
 //! in one moment are taken for a storm, and panic, as does a machine that orders something on a link that it does not
 //! have or that wants to wait until a moment that has passed.
 
+mod carrying;
 mod check;
 mod driving;
 mod faults;
+mod harm;
+mod host;
 mod ledger;
 mod log;
 mod look;
-mod network;
+mod net;
 mod node;
+#[cfg(feature = "noise")]
+pub mod nodes;
+mod passing;
+mod reading;
 mod running;
+mod schedule;
 mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tidings;
 
-use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use alloc::vec::Vec;
-use core::cmp::{Ordering, Reverse};
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
 
 #[doc(inline)]
 pub use crate::__check as check;
-pub use faults::{Direction, End};
-pub use ledger::Ledger;
+pub use harm::{Direction, End};
+pub use host::{NodeName, Start, Stop};
+pub use ledger::{Ledger, Posting};
 pub use log::{Happening, What};
 pub use look::{LinkEnd, LinkInfo};
-pub use node::{NodeName, Received, Start, Stop};
+pub use node::Received;
 pub use running::TimedOut;
 pub use stream::StreamName;
 
 use crate::announcement::{Announcement, Vouched};
-use crate::chance::{Dice, Seed};
+use crate::chance::Seed;
 use crate::config::Config;
 use crate::event::Event;
 use crate::id::{Incarnation, NodeId};
@@ -145,83 +158,23 @@ use crate::rules::{Rules, Shipped};
 use crate::storage::{Heap, Storage};
 use crate::time::Now;
 
-use node::{Life, Node};
-use stream::{At, Stream};
-
-/// The port that every node listens on.
-const PORT: u16 = 7000;
-
-/// What [`World::nowhere`] gives.
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), PORT);
+use log::Log;
+use net::Net;
+use node::Node;
+use reading::{Handshake, Word};
 
 /// Machines, the streams between them, and one clock.
 #[derive(Clone)]
 pub struct World<S: Storage = Heap, R: Rules = Shipped> {
-    seed: u64,
     rules: R,
-    dice: Dice,
-    now: Duration,
-    due: BinaryHeap<Reverse<Due>>,
-    /// The number of the next thing that is due: things of one moment happen in the order in which they were arranged.
-    arranged: u64,
+    net: Net<Word, (Announcement, Vouched)>,
     nodes: Vec<Node<S, R>>,
-    hosts: BTreeMap<SocketAddr, usize>,
-    streams: Vec<Stream>,
-    /// Streams that are not over.
-    live: BTreeSet<usize>,
-    delay: Duration,
-    delays: BTreeMap<(usize, usize), Duration>,
-    jitter: Duration,
-    timer_jitter: Duration,
+    /// One for each stream.
+    handshakes: Vec<Handshake>,
     plane: Option<Vouched>,
-    /// From whom to whom nothing gets through.
-    holes: BTreeSet<(usize, usize)>,
-    /// The part of the network that each node is in.
-    parts: Vec<usize>,
-    log: Vec<Happening>,
-    log_limit: usize,
+    log: Log,
     audits: bool,
     orders: Vec<What>,
-}
-
-/// Something that will happen.
-#[derive(Clone)]
-struct Due {
-    at: Duration,
-    number: u64,
-    job: Job,
-}
-
-#[derive(Clone)]
-enum Job {
-    /// What was sent to an end of a stream is there.
-    Arrive(usize, At),
-    /// The timer of a node rings, if it is still this one.
-    Timer(usize, u64),
-    /// A pause of a node is over, if it is still this one.
-    Resume(usize, u64),
-    /// An announcement of one node is there at another.
-    Hear { from: usize, to: usize, announcement: Announcement, vouched: Vouched },
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Due {}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.at, self.number).cmp(&(other.at, other.number))
-    }
 }
 
 impl World {
@@ -237,25 +190,12 @@ impl<S: Storage, R: Rules> World<S, R> {
     #[must_use]
     pub fn with_rules(seed: u64, rules: R) -> Self {
         Self {
-            seed,
             rules,
-            dice: Dice::new(Seed::Number(seed)),
-            now: Duration::ZERO,
-            due: BinaryHeap::new(),
-            arranged: 0,
+            net: Net::new(seed),
             nodes: Vec::new(),
-            hosts: BTreeMap::new(),
-            streams: Vec::new(),
-            live: BTreeSet::new(),
-            delay: Duration::from_millis(1),
-            delays: BTreeMap::new(),
-            jitter: Duration::ZERO,
-            timer_jitter: Duration::ZERO,
+            handshakes: Vec::new(),
             plane: Some(Vouched::ByMember),
-            holes: BTreeSet::new(),
-            parts: Vec::new(),
-            log: Vec::new(),
-            log_limit: 1 << 16,
+            log: Log::new(),
             audits: false,
             orders: Vec::new(),
         }
@@ -291,35 +231,18 @@ impl<S: Storage, R: Rules> World<S, R> {
     }
 
     fn add_run(&mut self, config: Config, id: NodeId, start: u64) -> NodeName {
-        let n = self.nodes.len();
-        let address = Self::address_of(n, 0);
         let mesh = self.machine(config, id, start);
+        let n = self.net.add_host();
         self.nodes.push(Node {
             id,
             config,
-            address,
             start,
             mesh,
-            life: Life::Running,
-            pauses: 0,
-            slept: Duration::ZERO,
-            stepped: 0,
-            cursor: Default::default(),
-            changes: BTreeMap::new(),
-            wake_at: None,
-            timer: 0,
-            streams: Vec::new(),
-            by_link: BTreeMap::new(),
-            unread: Default::default(),
-            unheard: Default::default(),
-            next_delay: None,
-            addresses: 1,
+            tidings: Default::default(),
             secret: 0,
             inbox: Vec::new(),
             settled: Vec::new(),
         });
-        self.parts.push(0);
-        self.hosts.insert(address, n);
         self.begin(n);
         NodeName(n)
     }
@@ -332,46 +255,41 @@ impl<S: Storage, R: Rules> World<S, R> {
     }
 
     fn machine(&mut self, config: Config, id: NodeId, start: u64) -> Mesh<S, R> {
-        let run = Incarnation::new(start, self.dice.below(u64::MAX));
-        let seed = Seed::Number(self.dice.below(u64::MAX));
+        let run = Incarnation::new(start, self.net.dice.below(u64::MAX));
+        let seed = Seed::Number(self.net.dice.below(u64::MAX));
         match Mesh::with_rules(id, run, config, seed, self.rules.clone()) {
             Ok(mesh) => mesh,
             Err(error) => panic!("{error}"),
         }
     }
 
-    fn address_of(n: usize, moves: u8) -> SocketAddr {
-        let [.., x, y] = (n + 1).to_be_bytes();
-        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, moves, x, y)), PORT)
-    }
-
     /// The seed that this world was made from.
     #[must_use]
     pub fn seed(&self) -> u64 {
-        self.seed
+        self.net.seed
     }
 
     /// A number below `bound`, from the seed: for what a test leaves to chance.
     pub fn draw(&mut self, bound: u64) -> u64 {
-        self.dice.below(bound)
+        self.net.dice.below(bound)
     }
 
     /// Whether a node runs: not stopped, and not standing still.
     #[must_use]
     pub fn runs(&self, n: NodeName) -> bool {
-        self.nodes[n.0].life == Life::Running
+        self.net.runs(n.0)
     }
 
     /// Whether a node is stopped.
     #[must_use]
     pub fn is_stopped(&self, n: NodeName) -> bool {
-        !self.nodes[n.0].life.has_process()
+        !self.net.has_process(n.0)
     }
 
     /// The time since the world began.
     #[must_use]
     pub fn now(&self) -> Duration {
-        self.now
+        self.net.now()
     }
 
     /// All nodes that were added.
@@ -394,26 +312,17 @@ impl<S: Storage, R: Rules> World<S, R> {
     /// Where a node listens.
     #[must_use]
     pub fn address(&self, n: NodeName) -> SocketAddr {
-        self.nodes[n.0].address
+        self.net.hosts[n.0].address
     }
 
     /// What the clocks of a node say.
     #[must_use]
     pub fn reading(&self, n: NodeName) -> Now {
-        self.nodes[n.0].reading(self.now)
+        self.net.reading(n.0)
     }
 
     fn note(&mut self, n: usize, what: What) {
-        if self.log.len() >= self.log_limit.saturating_mul(2) {
-            let surplus = self.log.len() - self.log_limit;
-            self.log.drain(..surplus);
-        }
-        self.log.push(Happening { at: self.now, node: NodeName(n), what });
-    }
-
-    fn arrange(&mut self, at: Duration, job: Job) {
-        self.arranged += 1;
-        self.due.push(Reverse(Due { at, number: self.arranged, job }));
+        self.log.note(self.net.now(), n, what);
     }
 
     /// Fails with everything that tells why.
@@ -426,10 +335,10 @@ impl<S: Storage, R: Rules> World<S, R> {
 impl<S: Storage, R: Rules> fmt::Debug for World<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("World")
-            .field("seed", &self.seed)
-            .field("now", &self.now)
+            .field("seed", &self.net.seed)
+            .field("now", &self.net.now())
             .field("nodes", &self.nodes.len())
-            .field("live streams", &self.live.len())
+            .field("live streams", &self.net.live.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,18 +1,17 @@
-//! How time goes on.
+//! How time goes on, in a world of any kind.
 
-use alloc::string::{String, ToString};
-use core::cmp::Reverse;
-use core::fmt;
+use alloc::string::String;
+use core::fmt::{self, Write as _};
 use core::time::Duration;
 
+use crate::id::LinkTag;
+use crate::machine::Mesh;
 use crate::rules::Rules;
-use crate::sim::log::Seconds;
-use crate::sim::node::Life;
-use crate::sim::{Due, Job, World};
+use crate::sim::log::{Log, Seconds};
+use crate::sim::net::{Job, Net};
+use crate::sim::schedule::{STORM, Storm};
 use crate::storage::Storage;
 
-/// How much may happen in one moment before it is called a storm that never ends.
-const STORM: u32 = 1_000_000;
 /// How much of the log a report shows.
 const TAIL: usize = 80;
 
@@ -37,124 +36,116 @@ impl fmt::Debug for TimedOut {
 
 impl core::error::Error for TimedOut {}
 
-impl<S: Storage, R: Rules> World<S, R> {
-    /// Lets this much time pass.
-    pub fn run_for(&mut self, span: Duration) {
-        let until = self.now + span;
-        let mut storm = Storm::new(self.now);
-        while self.happen(until, &mut storm) {}
-        self.now = until;
-    }
+/// Programs on a network, whatever they are.
+pub(super) trait Running {
+    /// What programs say on streams.
+    type Word;
+    /// What they announce.
+    type Cry;
 
-    /// Lets time pass until something holds, and says how long that took. It is looked at after each thing that
-    /// happens.
-    ///
-    /// # Errors
-    ///
-    /// It did not come to hold within this time.
-    pub fn run_until(
-        &mut self,
-        within: Duration,
-        mut holds: impl FnMut(&Self) -> bool,
-    ) -> Result<Duration, TimedOut> {
-        let (began, until) = (self.now, self.now + within);
-        let mut storm = Storm::new(self.now);
-        while !holds(self) {
-            if !self.happen(until, &mut storm) {
-                self.now = until;
-                if holds(self) {
-                    break;
-                }
-                return Err(TimedOut { within, report: self.report() });
+    fn net(&mut self) -> &mut Net<Self::Word, Self::Cry>;
+
+    /// What is due happens.
+    fn happen(&mut self, job: Job<Self::Cry>);
+
+    /// All that is known.
+    fn all_known(&self) -> String;
+}
+
+pub(super) fn run_for(world: &mut impl Running, span: Duration) {
+    let now = world.net().now();
+    let (until, mut storm) = (now + span, Storm::new(now));
+    while next(world, until, &mut storm) {}
+    world.net().schedule.pass(until);
+}
+
+pub(super) fn run_until<T: Running>(
+    world: &mut T,
+    within: Duration,
+    mut holds: impl FnMut(&T) -> bool,
+) -> Result<Duration, TimedOut> {
+    let began = world.net().now();
+    let (until, mut storm) = (began + within, Storm::new(began));
+    while !holds(world) {
+        if !next(world, until, &mut storm) {
+            world.net().schedule.pass(until);
+            if holds(world) {
+                break;
+            }
+            return Err(TimedOut { within, report: world.all_known() });
+        }
+    }
+    Ok(world.net().now() - began)
+}
+
+/// Does the next thing that is due until then.
+fn next(world: &mut impl Running, until: Duration, storm: &mut Storm) -> bool {
+    let Some(job) = world.net().schedule.next(until) else { return false };
+    if storm.grows(world.net().now()) {
+        panic!("more than {STORM} things happen in one moment\n{}", world.all_known());
+    }
+    world.happen(job);
+    true
+}
+
+/// The seed, what happened last, what every node has to say of its peers, and what streams there are, with their tags as
+/// far as the world knows them.
+pub(super) fn report<'m, W, D, H, S, R>(
+    net: &Net<W, D>,
+    log: &Log<H>,
+    machines: impl Iterator<Item = &'m Mesh<S, R>>,
+    tag: impl Fn(usize) -> Option<LinkTag>,
+) -> String
+where
+    H: fmt::Display,
+    S: Storage,
+    R: Rules,
+{
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _written: fmt::Result = write_report(&mut text, net, log, machines, tag);
+    text
+}
+
+fn write_report<'m, W, D, H, S, R>(
+    f: &mut String,
+    net: &Net<W, D>,
+    log: &Log<H>,
+    machines: impl Iterator<Item = &'m Mesh<S, R>>,
+    tag: impl Fn(usize) -> Option<LinkTag>,
+) -> fmt::Result
+where
+    H: fmt::Display,
+    S: Storage,
+    R: Rules,
+{
+    writeln!(f, "seed {}, at {}", net.seed, Seconds(net.now()))?;
+    let skipped = log.all().len().saturating_sub(TAIL);
+    if skipped > 0 {
+        writeln!(f, "  ({skipped} happenings before)")?;
+    }
+    for happening in log.all().iter().skip(skipped) {
+        writeln!(f, "{happening}")?;
+    }
+    for ((n, host), mesh) in net.hosts.iter().enumerate().zip(machines) {
+        writeln!(f, "--- n{n} ({:?}, {}) {}", mesh.me(), host.address, host.life)?;
+        for peer in mesh.peers() {
+            if let Some(explanation) = mesh.explain(&peer.id) {
+                writeln!(f, "{explanation}")?;
             }
         }
-        Ok(self.now - began)
     }
-
-    /// Does the next thing that is due until then.
-    fn happen(&mut self, until: Duration, storm: &mut Storm) -> bool {
-        let Some(Reverse(next)) = self.due.peek() else { return false };
-        if next.at > until {
-            return false;
+    for stream in &net.live {
+        let [dialer, acceptor] = &net.streams[*stream].ends;
+        write!(f, "--- s{stream}")?;
+        if let Some(tag) = tag(*stream) {
+            write!(f, " {tag:?}")?;
         }
-        let Some(Reverse(Due { at, job, .. })) = self.due.pop() else { return false };
-        self.now = at;
-        if storm.grows(at) {
-            self.fail(format_args!("more than {STORM} things happen in one moment"));
-        }
-        match job {
-            Job::Arrive(stream, to) => self.arrive(stream, to),
-            Job::Timer(n, timer) => self.ring(n, timer),
-            Job::Resume(n, pause) => self.resume(n, pause),
-            Job::Hear { from, to, announcement, vouched } => self.hear(from, to, announcement, vouched),
-        }
-        true
+        writeln!(
+            f,
+            ": dialed by {:?} as {:?} ({:?}), accepted by {:?} as {:?} ({:?})",
+            dialer.node, dialer.link, dialer.state, acceptor.node, acceptor.link, acceptor.state
+        )?;
     }
-
-    /// The seed, what happened last, and what every node has to say of its peers.
-    #[must_use]
-    pub fn report(&self) -> String {
-        Report(self).to_string()
-    }
-}
-
-struct Report<'w, S: Storage, R: Rules>(&'w World<S, R>);
-
-impl<S: Storage, R: Rules> fmt::Display for Report<'_, S, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let world = self.0;
-        writeln!(f, "seed {}, at {}", world.seed, Seconds(world.now))?;
-        let skipped = world.log.len().saturating_sub(TAIL);
-        if skipped > 0 {
-            writeln!(f, "  ({skipped} happenings before)")?;
-        }
-        for happening in world.log.iter().skip(skipped) {
-            writeln!(f, "{happening}")?;
-        }
-        for (n, node) in world.nodes.iter().enumerate() {
-            let life = match node.life {
-                Life::Running => "runs",
-                Life::Frozen => "is frozen",
-                Life::Suspended(_) => "is suspended",
-                Life::Dead => "is dead",
-                Life::Vanished => "has vanished",
-            };
-            writeln!(f, "--- n{n} ({:?}, {}) {life}", node.id, node.address)?;
-            for peer in node.mesh.peers() {
-                if let Some(explanation) = node.mesh.explain(&peer.id) {
-                    writeln!(f, "{explanation}")?;
-                }
-            }
-        }
-        for stream in &world.live {
-            let one = &world.streams[*stream];
-            let [dialer, acceptor] = &one.ends;
-            writeln!(
-                f,
-                "--- s{stream} {:?}: dialed by {:?} as {:?} ({:?}), accepted by {:?} as {:?} ({:?})",
-                one.tag, dialer.node, dialer.link, dialer.state, acceptor.node, acceptor.link, acceptor.state
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// Counts what happens in one moment.
-struct Storm {
-    at: Duration,
-    many: u32,
-}
-
-impl Storm {
-    const fn new(at: Duration) -> Self {
-        Self { at, many: 0 }
-    }
-
-    fn grows(&mut self, at: Duration) -> bool {
-        if self.at != at {
-            *self = Self::new(at);
-        }
-        self.many += 1;
-        self.many > STORM
-    }
+    Ok(())
 }

@@ -5,26 +5,19 @@ use core::time::Duration;
 
 use crate::announcement::Vouched;
 use crate::rules::Rules;
-use crate::sim::{NOWHERE, NodeName, StreamName, World};
+use crate::sim::net::NOWHERE;
+use crate::sim::{NodeName, StreamName, World};
 use crate::storage::Storage;
 
 impl<S: Storage, R: Rules> World<S, R> {
     /// Gives a node an address where it was never seen. Nobody is at the old one any more; its streams live on.
     pub fn move_address(&mut self, n: NodeName) -> SocketAddr {
-        let old = self.nodes[n.0].address;
-        self.hosts.remove(&old);
-        let new = self.add_address(n);
-        self.nodes[n.0].address = new;
-        new
+        self.net.move_address(n.0)
     }
 
     /// Gives a node one more address, at which it can be dialed too: a second interface, or a relay that leads to it.
     pub fn add_address(&mut self, n: NodeName) -> SocketAddr {
-        let node = &mut self.nodes[n.0];
-        let address = Self::address_of(n.0, node.addresses);
-        node.addresses = node.addresses.wrapping_add(1);
-        self.hosts.insert(address, n.0);
-        address
+        self.net.add_address(n.0)
     }
 
     /// An address from which nothing ever comes back. At all others that no node has, dials are refused.
@@ -41,32 +34,32 @@ impl<S: Storage, R: Rules> World<S, R> {
 
     /// Sets how long everything takes from node to node: 1 ms unless set.
     pub fn delay(&mut self, one_way: Duration) {
-        self.delay = one_way;
+        self.net.delay = one_way;
     }
 
     /// Sets how long it takes between these two.
     pub fn delay_between(&mut self, a: NodeName, b: NodeName, one_way: Duration) {
-        self.delays.insert((a.0.min(b.0), a.0.max(b.0)), one_way);
+        self.net.delay_between(a, b, one_way);
     }
 
     /// Sets how long it takes on one stream.
     pub fn delay_stream(&mut self, stream: StreamName, one_way: Duration) {
-        self.streams[stream.0].delay = Some(one_way);
+        self.net.streams[stream.0].delay = Some(one_way);
     }
 
     /// Sets how long it takes on the stream that this node dials next, and on no other.
     pub fn slow_next_dial(&mut self, a: NodeName, one_way: Duration) {
-        self.nodes[a.0].next_delay = Some(one_way);
+        self.net.hosts[a.0].next_delay = Some(one_way);
     }
 
     /// Makes everything take longer by chance, by this at most. What is on one stream stays in order.
     pub fn jitter(&mut self, most: Duration) {
-        self.jitter = most;
+        self.net.jitter = most;
     }
 
     /// Makes timers ring later by chance, by this at most.
     pub fn timer_jitter(&mut self, most: Duration) {
-        self.timer_jitter = most;
+        self.net.timer_jitter = most;
     }
 
     /// Sets how announcements arrive; `None` for not at all. Unless set, a member vouches for each.
@@ -76,7 +69,7 @@ impl<S: Storage, R: Rules> World<S, R> {
 
     /// Sets how many happenings the log keeps at least: 65,536 unless set.
     pub fn keep_log(&mut self, happenings: usize) {
-        self.log_limit = happenings;
+        self.log.limit = happenings;
     }
 
     /// From now on, holds every machine's tables against each other after each of its steps: slow, and thorough.

@@ -5,10 +5,9 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use crate::frame::{Frame, PathClass};
-use crate::id::{LinkId, LinkTag, NodeId};
+use crate::frame::PathClass;
+use crate::id::LinkId;
 use crate::reason::SystemError;
-use crate::time::Instant;
 
 /// A stream's name in its world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +20,7 @@ impl fmt::Display for StreamName {
 }
 
 /// Which end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum At {
     Dialer = 0,
     Acceptor = 1,
@@ -51,46 +50,42 @@ pub(super) enum State {
 
 /// One end.
 #[derive(Clone, Debug)]
-pub(super) struct StreamEnd {
+pub(super) struct StreamEnd<W> {
     /// Whose it is: `None` until somebody accepts, and for a stranger's.
     pub(super) node: Option<usize>,
     pub(super) state: State,
     /// The name that the machine gave it.
     pub(super) link: Option<LinkId>,
-    /// When this end sent its message of the handshake, by its own clock.
-    pub(super) asked: Instant,
     /// Whether the system granted the stream to this end, or this end to the other.
     pub(super) opened: bool,
-    /// Whether the third message of the handshake went out from here.
-    pub(super) greeted: bool,
     /// What arrived and was not read, because the program stands still.
-    pub(super) unread: VecDeque<Packet>,
+    pub(super) unread: VecDeque<Packet<W>>,
     /// What is on its way here, in order.
-    pub(super) inbound: VecDeque<(Duration, Packet)>,
+    pub(super) inbound: VecDeque<(Duration, Packet<W>)>,
     /// Whether nothing arrives here on this stream.
     pub(super) hole: bool,
+    /// Whether there came to be room while the program stood still.
+    pub(super) room_untold: bool,
 }
 
-impl StreamEnd {
+impl<W> StreamEnd<W> {
     pub(super) fn new(node: Option<usize>, state: State, link: Option<LinkId>) -> Self {
         Self {
             node,
             state,
             link,
-            asked: Instant::START,
             opened: false,
-            greeted: false,
             unread: VecDeque::new(),
             inbound: VecDeque::new(),
             hole: false,
+            room_untold: false,
         }
     }
 }
 
 /// One stream.
 #[derive(Clone, Debug)]
-pub(super) struct Stream {
-    pub(super) tag: LinkTag,
+pub(super) struct Stream<W> {
     pub(super) class: PathClass,
     /// What was dialed.
     pub(super) to: SocketAddr,
@@ -98,22 +93,22 @@ pub(super) struct Stream {
     pub(super) from: SocketAddr,
     /// Its own one-way delay, if it has one.
     pub(super) delay: Option<Duration>,
-    pub(super) ends: [StreamEnd; 2],
+    pub(super) ends: [StreamEnd<W>; 2],
     /// Whether its nodes have taken it off their lists.
     pub(super) retired: bool,
 }
 
-impl Stream {
-    pub(super) fn end(&self, at: At) -> &StreamEnd {
+impl<W> Stream<W> {
+    pub(super) fn end(&self, at: At) -> &StreamEnd<W> {
         &self.ends[at as usize]
     }
 
-    pub(super) fn end_mut(&mut self, at: At) -> &mut StreamEnd {
+    pub(super) fn end_mut(&mut self, at: At) -> &mut StreamEnd<W> {
         &mut self.ends[at as usize]
     }
 
     /// Which of its ends this node holds: both, if it dialed itself.
-    pub(super) fn sides_of(&self, node: usize) -> impl Iterator<Item = At> + use<> {
+    pub(super) fn sides_of(&self, node: usize) -> impl Iterator<Item = At> + use<W> {
         let held = self.ends.each_ref().map(|end| end.node == Some(node));
         [At::Dialer, At::Acceptor].into_iter().filter(move |at| held[*at as usize])
     }
@@ -126,34 +121,17 @@ impl Stream {
     }
 }
 
-/// What travels on a stream.
+/// What travels on a stream: what systems say to each other, and words of the programs.
 #[derive(Clone, Debug)]
-pub(super) enum Packet {
+pub(super) enum Packet<W> {
     /// The system of the dialer asks for a stream.
     Open,
     /// The system of the acceptor grants it.
     Opened,
     /// The acceptor's program can take the stream from its system.
     Accept,
-    /// The first message of the handshake, under the secret of the mesh.
-    First {
-        /// Which.
-        secret: u64,
-    },
-    /// The second one, which proves who the acceptor is.
-    Second {
-        /// Who.
-        key: NodeId,
-    },
-    /// The third one, which proves who the dialer is and carries its hello.
-    Third {
-        /// Who.
-        key: NodeId,
-        /// The hello.
-        hello: Frame<'static>,
-    },
-    /// A frame on the channel.
-    Frame(Frame<'static>),
+    /// Something that a program said.
+    Word(W),
     /// The end of the stream, for this reason.
     End(SystemError),
 }

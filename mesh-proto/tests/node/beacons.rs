@@ -14,34 +14,33 @@ fn announcing<S: Storage>(settings: Settings<S>) -> Settings<S> {
 
 /// The first datagram of a node that listens on these ports.
 fn hail<S: Storage>(settings: Settings<S>) -> Vec<u8> {
-    let mut world = World::new([settings]);
-    world.listens_on(0, &[7000, 7001]);
-    world.pass(secs(150));
-    world.members[0].datagrams.last().expect("it announces itself").1.clone()
+    let mut world = world_of([settings]);
+    world.node_mut(A).listens_on([7000, 7001].into_iter().collect());
+    world.run_for(secs(150));
+    world.announced(A).last().expect("it announces itself").1.clone()
 }
 
 /// What a node makes of a datagram: how many announcements it heard, and whether it dialed.
 fn heard<S: Storage>(settings: Settings<S>, datagram: &[u8]) -> (u64, usize) {
-    let mut world = World::new([settings]);
-    world.tell(0, Input::Datagram { from: address(5), bytes: datagram });
-    world.pass(secs(2));
-    (world.stats(0).heard, world.members[0].dials)
+    let mut world = world_of([settings]);
+    world.tell(A, Input::Datagram { from: host(5), bytes: datagram });
+    world.run_for(secs(2));
+    (world.stats(A).heard, world.dials(A))
 }
 
 on_both! {
     fn nodes_find_each_other<S>() {
         for pair in [[open(1), open(2)], [closed(1), outside(closed(2))], [unprotected(1), unprotected(2)]] {
-            let mut world = World::<S>::new(pair.map(announcing));
-            for n in 0..2 {
-                world.listens_on(n, &[7000]);
-                world.members[n].datagrams.clear();
+            let mut world = world_of::<S>(pair.map(announcing));
+            for n in [A, B] {
+                world.take_announced(n);
             }
-            world.pass(secs(150));
-            let (_, datagram) = world.members[0].datagrams.first().expect("it announces itself").clone();
-            let mut from = address(0);
+            world.run_for(secs(150));
+            let (_, datagram) = world.announced(A).first().expect("it announces itself").clone();
+            let mut from = world.address(A);
             from.set_port(33_333);
-            world.tell(1, Input::Datagram { from, bytes: &datagram });
-            assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+            world.tell(B, Input::Datagram { from, bytes: &datagram });
+            assert!(world.until(secs(5), |world| world.are_up(A, B)));
         }
     }
 
@@ -64,9 +63,9 @@ on_both! {
     }
 
     fn a_sealed_one_looks_like_noise_and_no_two_are_alike<S>() {
-        let mut world = World::<S>::new([announcing(closed(1))]);
-        world.pass(secs(600));
-        let all = &world.members[0].datagrams;
+        let mut world = world_of::<S>([announcing(closed(1))]);
+        world.run_for(secs(600));
+        let all = &world.announced(A);
         assert!(all.len() >= 3);
         for (at, (_, datagram)) in all.iter().enumerate() {
             assert!(!datagram.windows(4).any(|bytes| bytes == b"mesh" || bytes == &id(1).as_bytes()[..4]));

@@ -5,9 +5,13 @@
 use core::time::Duration;
 
 use mesh_proto::node::{Fresh, Input, LetsIn, Node, Settings, Verdict};
+use mesh_proto::sim::nodes::Told;
+use mesh_proto::sim::{End, StreamName};
 use mesh_proto::storage::{Array, Storage};
 use mesh_proto::wire::{MeshSecrets, Network};
-use mesh_proto::{Config, Frame, Lane, Limits, Message, SystemError, Unable, Wake, Wants, Window};
+use mesh_proto::{
+    Config, Frame, Lane, Limits, LinkId, Message, PathClass, Side, SystemError, Unable, Wake, Wants, Window,
+};
 
 use crate::world::*;
 
@@ -102,47 +106,79 @@ pub(crate) fn life<S: Storage>(
 ) {
     let choose = &mut choose;
     let Some((mut world, kind)) = begin(choose) else { return };
-    let mut tampered = false;
+    let mut so_far = SoFar::default();
     for _ in 0..steps {
-        if step_of(choose, &mut world, &mut tampered).is_none() {
+        if step_of(choose, &mut world, &mut so_far).is_none() {
             break;
         }
-        world.members.iter().for_each(|member| check(&member.node));
-        holds(&world, kind != Kind::Unprotected || !tampered);
+        world.nodes().for_each(|n| check(world.node(n)));
+        holds(&world, kind != Kind::Unprotected || !so_far.tampered);
     }
-    for n in 0..2 {
+    for n in [A, B] {
         world.tell(n, Input::Leave);
     }
-    world.pass(secs(600));
-    holds(&world, kind != Kind::Unprotected || !tampered);
-    assert!(world.members.iter().all(|member| member.links() == 0), "a node that left has links");
+    world.run_for(secs(600));
+    holds(&world, kind != Kind::Unprotected || !so_far.tampered);
+    assert!(world.nodes().all(|n| world.links_at(n).next().is_none()), "a node that left has links");
 }
 
 fn begin<S: Storage>(choose: &mut impl Choose) -> Option<(World<S>, Kind)> {
     let kind = choose.pick(&[Kind::Open, Kind::Closed, Kind::Unprotected])?;
-    let mut world = World::new([settings(choose, kind, 1)?, settings(choose, kind, 2)?]);
-    for n in 0..2 {
-        world.listens_on(n, &[7000]);
-    }
+    let mut world = world_of([settings(choose, kind, 1)?, settings(choose, kind, 2)?]);
+    // Timers that ring late: then it is something else that tells a node how late it is.
+    world.timer_jitter(secs(choose.pick(&[0, 0, 1, 20])?));
     Some((world, kind))
+}
+
+/// What a life keeps of itself.
+#[derive(Default)]
+struct SoFar {
+    /// Whether anything was altered, or said that nobody said.
+    tampered: bool,
+    /// How many messages there were.
+    number: u64,
+}
+
+fn other(n: NodeName) -> NodeName {
+    if n == A { B } else { A }
+}
+
+/// The link of a node that ended last.
+fn gone<S: Storage>(world: &World<S>, n: NodeName) -> Option<LinkId> {
+    let by = world.log().iter().rev().filter(|happening| happening.node == n);
+    let ended = |what: &What| {
+        if let What::Closes { link, .. } | What::Told(Told::Closed { link, .. }) = what {
+            Some(*link)
+        } else {
+            None
+        }
+    };
+    by.filter_map(|happening| ended(&happening.what)).next()
 }
 
 /// What must hold at any time, beside what the world sees to itself.
 fn holds<S: Storage>(world: &World<S>, trusted: bool) {
-    for (n, member) in world.members.iter().enumerate() {
-        assert!(member.links() as u64 <= limits().links(), "{} links", member.links());
-        let strangers = world.strangers_at(n);
+    for n in world.nodes() {
+        let links = world.links_at(n).count();
+        assert!(links as u64 <= limits().links(), "{links} links");
+        let strange = |stream: &StreamName| world.is_strange(*stream) && world.link_at(n, *stream).is_some();
+        let strangers = world.streams_at(n).into_iter().filter(strange).count();
         assert!(strangers <= limits().half_open as usize, "{strangers} strangers hold a place");
         // Nothing comes twice, or out of the order of its lane, or from anybody else.
         for lane in Lane::ALL {
-            let of_lane = member.came.iter().filter(|(_, of, _)| *of == lane);
-            let numbers: Vec<u64> = of_lane.map(|(_, _, body)| numbered(body)).collect();
+            let of_lane = world.inbox(n).iter().filter(|message| message.lane == lane);
+            let numbers: Vec<u64> = of_lane.map(|message| numbered(&message.body)).collect();
             assert!(!trusted || numbers.is_sorted_by(|one, next| one < next), "{lane:?}: {numbers:?}");
         }
-        let other = world.id(1 - n);
-        assert!(!trusted || member.came.iter().all(|(from, ..)| *from == other));
+        let other = world.id(other(n));
+        assert!(!trusted || world.inbox(n).iter().all(|message| message.from == other));
     }
-    let longest = world.longest_on_the_way();
+    let on_the_way = |stream| {
+        let strange = world.is_strange(stream);
+        let dialed = if strange { 0 } else { world.under_way(stream, Side::Dialed) };
+        dialed.max(world.under_way(stream, Side::Accepted))
+    };
+    let longest = world.streams().map(on_the_way).max().unwrap_or(0);
     assert!(longest <= MOST_ON_THE_WAY, "{longest} bytes are on their way");
 }
 
@@ -150,63 +186,76 @@ fn numbered(body: &[u8]) -> u64 {
     body.first_chunk().map_or(u64::MAX, |number| u64::from_le_bytes(*number))
 }
 
-fn step_of<S: Storage>(choose: &mut impl Choose, world: &mut World<S>, tampered: &mut bool) -> Option<()> {
-    let n = usize::from(choose.yes()?);
-    let stream = (world.streams() > 0).then(|| choose(world.streams() as u64)).flatten();
-    let stream = stream.and_then(|stream| usize::try_from(stream).ok());
+fn step_of<S: Storage>(choose: &mut impl Choose, world: &mut World<S>, so_far: &mut SoFar) -> Option<()> {
+    let n = if choose.yes()? { B } else { A };
+    let streams: Vec<StreamName> = world.streams().collect();
+    let stream = if streams.is_empty() { None } else { choose.pick(&streams) };
     match (choose(32)?, stream) {
-        (0..=2, _) => world.pass(Duration::from_micros(choose(5_000_000)?)),
-        // It does not run for a while.
-        (3, _) => world.now += Duration::from_micros(choose(20_000_000)?),
-        (4, _) => world.pass(secs(choose(100)?)),
+        (0..=2, _) => world.run_for(Duration::from_micros(choose(5_000_000)?)),
+        // Nobody runs for a while.
+        (3, _) => {
+            let span = Duration::from_micros(choose(20_000_000)?);
+            for n in [A, B] {
+                world.freeze(n, span);
+            }
+            world.run_for(span);
+        }
+        (4, _) => world.run_for(secs(choose(100)?)),
         (5, _) => {
-            world.longest_cut = 1 + usize::try_from(choose(2000)?).ok()?;
+            world.pieces(1 + usize::try_from(choose(2000)?).ok()?);
             world.carry();
         }
         (6..=10, Some(stream)) => {
-            let from = usize::from(choose.yes()?);
-            world.carry_from(stream, from, 1 + usize::try_from(choose(600)?).ok()?);
+            let from = choose.pick(&[Side::Dialed, Side::Accepted])?;
+            world.let_through(stream, from, 1 + usize::try_from(choose(600)?).ok()?);
         }
         (11, Some(stream)) => {
-            let (from, at, bit) = (usize::from(choose.yes()?), choose(4096)?, choose(8)?);
-            *tampered |= world.flip_on_the_way(stream, from, at, 1 << bit);
+            let from = choose.pick(&[Side::Dialed, Side::Accepted])?;
+            let (at, bit) = (choose(4096)?, choose(8)?);
+            world.alter(stream, from, |bytes| {
+                let at = usize::try_from(at).unwrap_or(0) % bytes.len().max(1);
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= 1 << bit;
+                    so_far.tampered = true;
+                }
+            });
         }
-        (12, Some(stream)) => world.cut(stream),
+        (12, Some(stream)) => world.lose(stream, End::Both),
         (13, Some(stream)) => {
             let noise = choose.noise()?;
             if world.is_strange(stream) {
-                world.write_as_stranger(stream, &noise);
-                world.read_as_stranger(stream);
+                world.stranger_says(stream, &noise);
+                world.stranger_hears(stream);
             }
         }
         (14, _) => {
-            let from = address(100 + usize::try_from(choose(3)?).ok()?);
-            world.stranger(n, from);
+            let from = host(u16::try_from(choose(3)?).ok()?);
+            let _full: Result<StreamName, Unable> = world.accept_stranger(n, from);
         }
         (15, _) => {
-            let expected = choose.pick(&[None, Some(world.id(1 - n)), Some(id(9))])?;
-            let _full: Result<(), Unable> = world.try_attach(n, 1 - n, expected);
+            let expected = choose.pick(&[None, Some(world.id(other(n))), Some(id(9))])?;
+            let _full: Result<StreamName, Unable> = world.attach(n, other(n), expected, PathClass::Direct);
         }
         (16, Some(stream)) => {
-            if let Some(link) = world.link_at(stream, n) {
+            if let Some(link) = world.link_at(n, stream) {
                 world.tell(n, Input::Broken { link });
             }
         }
         (17, _) => {
             let secrets = secrets(choose)?;
-            world.members[n].node.change_secrets(secrets);
+            world.change_secrets(n, secrets);
         }
         (18, _) => {
-            let lets_in = lets_in(choose, 2 - u8::try_from(n).ok()?)?;
-            world.members[n].node.change_admission(lets_in);
+            let lets_in = lets_in(choose, if n == A { 2 } else { 1 })?;
+            world.change_admission(n, lets_in);
         }
         (19, Some(stream)) => {
             // What nobody sent, and what a driver never says twice.
             let (noise, fresh) = (choose.noise()?, Fresh::new([0x98; 32]));
             let frame =
                 choose.pick(&[Frame::Pong { nonce: 77 }, Frame::Ping { nonce: 1 }, Frame::Doubted])?;
-            let Some(link) = world.link_at(stream, n) else { return Some(()) };
-            *tampered = true;
+            let Some(link) = world.link_at(n, stream) else { return Some(()) };
+            so_far.tampered = true;
             world.tell(
                 n,
                 match choose(3)? {
@@ -218,25 +267,32 @@ fn step_of<S: Storage>(choose: &mut impl Choose, world: &mut World<S>, tampered:
         }
         (20, Some(stream)) => {
             let bytes = choose.pick(&[0, 20, 33, 1000, 64 * 1024])?;
-            if let Some(link) = world.link_at(stream, n) {
+            if let Some(link) = world.link_at(n, stream) {
                 world.tell(n, Input::Room { link, bytes });
             }
         }
-        _ => wish(choose, world, n)?,
+        _ => wish(choose, world, n, so_far)?,
     }
     Some(())
 }
 
 /// What an application, or the system, says to a node; now and then its driver stops before it has carried anything out.
-fn wish<S: Storage>(choose: &mut impl Choose, world: &mut World<S>, n: usize) -> Option<()> {
-    let peer = choose.pick(&[world.id(1 - n), world.id(1 - n), world.id(1 - n), world.id(n), id(9)])?;
-    let (routes, from) = (world.routes(1 - n), address(choose.pick(&[0, 1, 9])?));
+fn wish<S: Storage>(
+    choose: &mut impl Choose,
+    world: &mut World<S>,
+    n: NodeName,
+    so_far: &mut SoFar,
+) -> Option<()> {
+    let peer =
+        choose.pick(&[world.id(other(n)), world.id(other(n)), world.id(other(n)), world.id(n), id(9)])?;
+    let from = choose.pick(&[world.address(A), world.address(B), host(9)])?;
+    let routes = world.routes_to(other(n));
     let noise = choose.noise()?;
-    let heard = world.members[1 - n].datagrams.last().map_or(noise.clone(), |(_, bytes)| bytes.clone());
+    let heard = world.announced(other(n)).last().map_or(noise.clone(), |(_, bytes)| bytes.clone());
     let verdict = choose.pick(&[Verdict::LetIn, Verdict::LetIn, Verdict::TurnAway])?;
-    let number = world.number();
+    so_far.number += 1;
     let length = choose.pick(&[8, 9, 100, 300, 301])?;
-    let mut body = number.to_le_bytes().to_vec();
+    let mut body = so_far.number.to_le_bytes().to_vec();
     body.resize(length, 7);
     let message = Message { wants: Wants::Receipt, ..Message::plain(body.into()) };
     let message = if choose.yes()? { message.urgent() } else { message };
@@ -256,7 +312,7 @@ fn wish<S: Storage>(choose: &mut impl Choose, world: &mut World<S>, n: usize) ->
         14 => Input::Wake(choose.pick(&[Wake::Suspended, Wake::Frozen, Wake::Moved])?),
         15 => Input::Took { peer, lane: Lane::Ordinary, serial: choose(40)? },
         // A link that is gone, whose place another may have.
-        16 => match (choose(4)?, world.members[n].gone) {
+        16 => match (choose(4)?, gone(world, n)) {
             (0, Some(link)) => Input::Bytes { link, bytes: &noise },
             (1, Some(link)) => Input::Broken { link },
             (2, Some(link)) => Input::Connected { link, fresh },
@@ -266,7 +322,7 @@ fn wish<S: Storage>(choose: &mut impl Choose, world: &mut World<S>, n: usize) ->
         _ => Input::Send { peer, messages: (&message).into() },
     };
     if choose(16)? == 0 {
-        world.tell_and_stop(n, input);
+        world.tell_and_drop(n, input);
     } else {
         world.tell(n, input);
     }

@@ -7,6 +7,7 @@ mod admission;
 mod anything;
 mod attaching;
 mod beacons;
+mod chance;
 mod failures;
 mod life;
 mod memory;

@@ -15,9 +15,9 @@ use crate::world::*;
 struct Tape(Arc<Mutex<Vec<u8>>>);
 
 impl Tape {
-    fn begin(world: &mut World, n: usize) -> Self {
+    fn begin(world: &mut World, n: NodeName) -> Self {
         let tape = Self::default();
-        tape.begin_at(&mut world.members[n].node);
+        tape.begin_at(world.node_mut(n));
         tape
     }
 
@@ -60,11 +60,11 @@ fn replays(tape: &Tape, node: &Node) -> Report {
 fn talk(world: &mut World, rounds: usize) {
     const SIZES: [usize; 4] = [0, 1, 1000, 20_000];
     for _ in 0..rounds {
-        let settled = |world: &World| [0, 1].map(|n| world.members[n].settled.len());
+        let settled = |world: &World| [A, B].map(|n| world.settled(n).len());
         let before = settled(world);
         for size in SIZES {
-            world.send(0, 1, &vec![1; size]);
-            world.send(1, 0, &vec![2; size]);
+            world.send(A, B, &vec![1; size]);
+            world.send(B, A, &vec![2; size]);
         }
         let all = |world: &World| (0..2).all(|n| settled(world)[n] >= before[n] + SIZES.len());
         assert!(world.until(secs(60), all));
@@ -78,22 +78,22 @@ fn pairs() -> [[Settings; 2]; 3] {
 #[test]
 fn a_whole_life_replays() {
     for pair in pairs() {
-        let mut world = World::<Heap>::new(pair);
-        world.longest_cut = 100;
-        let tapes = [0, 1].map(|n| Tape::begin(&mut world, n));
-        world.keep(0, 1);
-        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
-        world.longest_cut = 3000;
+        let mut world = world_of(pair);
+        world.pieces(100);
+        let tapes = [A, B].map(|n| Tape::begin(&mut world, n));
+        world.keep(A, B);
+        assert!(world.until(secs(5), |world| world.are_up(A, B)));
+        world.pieces(3000);
         talk(&mut world, 30);
-        world.send(0, 1, &[3; 50_000]);
+        world.send(A, B, &[3; 50_000]);
         world.carry();
-        world.cut_all(0);
-        assert!(world.until(secs(60), |world| world.are_up(0, 1)));
-        assert!(world.streams() > 1);
+        world.cut_all(A);
+        assert!(world.until(secs(60), |world| world.are_up(A, B)));
+        assert!(world.streams().len() > 1);
         talk(&mut world, 30);
-        world.pass(secs(60));
-        for (n, tape) in tapes.iter().enumerate() {
-            let report = replays(tape, &world.members[n].node);
+        world.run_for(secs(60));
+        for (n, tape) in world.nodes().zip(&tapes) {
+            let report = replays(tape, world.node(n));
             assert!(report.events > 500 && report.actions > 200, "{report:?}");
         }
     }
@@ -102,27 +102,27 @@ fn a_whole_life_replays() {
 #[test]
 fn a_trace_that_begins_in_the_middle_of_a_life_replays() {
     for pair in pairs() {
-        let mut world = World::<Heap>::new(pair);
-        world.keep(0, 1);
-        assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+        let mut world = world_of(pair);
+        world.keep(A, B);
+        assert!(world.until(secs(5), |world| world.are_up(A, B)));
         talk(&mut world, 1);
         // Something is on its way in both directions, and more of it waits.
         for _ in 0..10 {
-            world.send(0, 1, &[4; 100_000]);
-            world.send(1, 0, &[5; 100_000]);
+            world.send(A, B, &[4; 100_000]);
+            world.send(B, A, &[5; 100_000]);
             world.carry();
         }
-        let tapes = [0, 1].map(|n| Tape::begin(&mut world, n));
+        let tapes = [A, B].map(|n| Tape::begin(&mut world, n));
         talk(&mut world, 200);
-        world.cut_all(0);
-        assert!(world.until(secs(60), |world| world.are_up(0, 1)));
+        world.cut_all(A);
+        assert!(world.until(secs(60), |world| world.are_up(A, B)));
         talk(&mut world, 200);
-        let told = world.id(1);
-        world.tell(0, Input::Forget { peer: told });
-        world.tell(1, Input::Leave);
-        world.pass(secs(60));
-        for (n, tape) in tapes.iter().enumerate() {
-            let report = replays(tape, &world.members[n].node);
+        let told = world.id(B);
+        world.tell(A, Input::Forget { peer: told });
+        world.tell(B, Input::Leave);
+        world.run_for(secs(60));
+        for (n, tape) in world.nodes().zip(&tapes) {
+            let report = replays(tape, world.node(n));
             // At each further one the states are compared.
             assert!(report.events > 2000 && report.segments > 1, "{report:?}");
             for segment in segments(&tape.written()) {
@@ -135,25 +135,25 @@ fn a_trace_that_begins_in_the_middle_of_a_life_replays() {
 #[test]
 fn handshakes_questions_and_expulsions_replay() {
     let asked = Settings { lets_in: LetsIn::Asked, ..outside(open(1)) };
-    let mut world = World::<Heap>::new([asked, open(2), open(3)]);
-    world.longest_cut = 7;
-    let tape = Tape::begin(&mut world, 0);
-    let (one, other) = (world.id(1), world.id(2));
-    world.keep(1, 0);
-    world.keep(0, 2);
-    assert!(world.until(secs(5), |world| world.members[0].asked.len() == 2));
-    world.answer(0, one, Verdict::LetIn);
-    world.answer(0, other, Verdict::TurnAway);
-    assert!(world.until(secs(5), |world| world.are_up(0, 1)));
+    let mut world = world_of([asked, open(2), open(3)]);
+    world.pieces(7);
+    let tape = Tape::begin(&mut world, A);
+    let (one, other) = (world.id(B), world.id(C));
+    world.keep(B, A);
+    world.keep(A, C);
+    assert!(world.until(secs(5), |world| world.asked(A).len() == 2));
+    world.answer(A, one, Verdict::LetIn);
+    world.answer(A, other, Verdict::TurnAway);
+    assert!(world.until(secs(5), |world| world.are_up(A, B)));
     // Whoever talks nonsense, is cut off in a word, or comes to a link that is gone.
-    let stranger = world.stranger(0, address(9)).expect("there is room");
-    world.write_as_stranger(stranger, &[0xff; 300]);
-    world.cut_all(1);
-    world.tell(0, Input::SendAll { message: Message::plain("to all".into()) });
-    assert!(world.until(secs(60), |world| world.are_up(0, 1) && world.came(1).len() == 1));
-    world.tell(0, Input::Expel { peer: one });
-    world.pass(secs(60));
-    replays(&tape, &world.members[0].node);
+    let stranger = world.accept_stranger(A, host(9)).expect("there is room");
+    world.stranger_says(stranger, &[0xff; 300]);
+    world.cut_all(B);
+    world.tell(A, Input::SendAll { message: Message::plain("to all".into()) });
+    assert!(world.until(secs(60), |world| world.are_up(A, B) && world.came(B).len() == 1));
+    world.tell(A, Input::Expel { peer: one });
+    world.run_for(secs(60));
+    replays(&tape, world.node(A));
 }
 
 #[test]
@@ -166,8 +166,8 @@ fn turns_that_were_dropped_replay() {
             .carry_out(|order| dials += u32::from(matches!(order, Order::Dial { .. })));
         dials
     };
-    let keep = |name| {
-        let routes = [Route::direct(address(usize::from(name)))].into_iter().collect();
+    let keep = |name: u8| {
+        let routes = [Route::direct(host(name.into()))].into_iter().collect();
         Input::Keep { peer: id(name), routes }
     };
     let mut node: Node = Node::new(open(1)).expect("the settings are sound");
@@ -197,11 +197,11 @@ fn turns_that_were_dropped_replay() {
 
 #[test]
 fn an_order_that_breaks_the_driver_begins_a_segment() {
-    let mut world = World::<Heap>::new([open(1), open(2)]);
-    let tape = Tape::begin(&mut world, 0);
-    let (peer, routes) = (world.id(1), world.routes(1));
-    let node = &mut world.members[0].node;
-    let now = Now::single(Instant::START.after(secs(2)));
+    let mut world = world_of([open(1), open(2)]);
+    let tape = Tape::begin(&mut world, A);
+    let (peer, routes) = (world.id(B), world.routes_to(B));
+    let now = world.reading(A);
+    let node = world.node_mut(A);
     let broken = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| {
         node.handle(now, Input::Keep { peer, routes })
             .carry_out(|order| assert!(!matches!(order, Order::Dial { .. }), "the driver breaks here"))
@@ -216,33 +216,33 @@ fn an_order_that_breaks_the_driver_begins_a_segment() {
 
 #[test]
 fn a_sink_that_fails_ends_the_trace_and_not_the_node() {
-    let mut world = World::<Heap>::new([open(1), open(2)]);
-    let tape = Tape::begin(&mut world, 1);
+    let mut world = world_of([open(1), open(2)]);
+    let tape = Tape::begin(&mut world, B);
     let mut room = 3_000_usize;
-    world.members[0].node.record(Through(move |bytes: &[u8]| {
+    world.node_mut(A).record(Through(move |bytes: &[u8]| {
         room = room.checked_sub(bytes.len()).ok_or("the disk is full")?;
         Ok::<(), &str>(())
     }));
-    world.keep(0, 1);
+    world.keep(A, B);
     talk(&mut world, 4);
-    let recording = world.members[0].node.recording().expect("it was begun");
+    let recording = world.node_mut(A).recording().expect("it was begun");
     assert!(!recording.is_recording());
     match recording.stopped() {
         Some(Stopped::BySink(error)) => assert_eq!(error.to_string(), "the disk is full"),
         other => panic!("{other:?}"),
     }
-    replays(&tape, &world.members[1].node);
+    replays(&tape, world.node(B));
 }
 
 #[test]
 fn a_trace_ends_when_that_is_said() {
-    let mut world = World::<Heap>::new([open(1), open(2)]);
-    let tape = Tape::begin(&mut world, 0);
-    world.keep(0, 1);
+    let mut world = world_of([open(1), open(2)]);
+    let tape = Tape::begin(&mut world, A);
+    world.keep(A, B);
     talk(&mut world, 1);
-    let report = replays(&tape, &world.members[0].node);
-    world.members[0].node.stop_recording();
-    assert!(world.members[0].node.recording().is_none());
+    let report = replays(&tape, world.node(A));
+    world.node_mut(A).stop_recording();
+    assert!(world.node_mut(A).recording().is_none());
     assert_eq!(Arc::strong_count(&tape.0), 1, "the sink is dropped");
     talk(&mut world, 1);
     assert_eq!(replay::<Heap, Shipped>(&tape.written()), Ok(report));

@@ -239,9 +239,9 @@ on_both! {
         assert_eq!((queued, why), (9, Some(Unable::NoRoom)));
         orders.extend(node.frame(link, Frame::Marks(marks(at(4, 0), 4))));
         orders.extend(node.frame(link, Frame::Marks(marks(at(8, 0), 8))));
-        let said = |order: &Order| match order {
-            Order::Send(at, Frame::Data(piece)) if *at == link => Some(piece.body.to_vec()),
-            _ => None,
+        let said = |order: &Order| {
+            let Order::Send(at, Frame::Data(piece)) = order else { return None };
+            (*at == link).then(|| piece.body.to_vec())
         };
         let bodies: Vec<_> = orders.iter().filter_map(said).collect();
         assert_eq!(bodies, (1..=9).map(|len| vec![len; usize::from(len)]).collect::<Vec<_>>());
@@ -264,7 +264,7 @@ on_both! {
             Event::Frames { link, frames: frames.as_slice().into() },
         );
         let mut came = Vec::new();
-        let panics = std::panic::AssertUnwindSafe(|| turn.carry_out(|action| {
+        let panics = core::panic::AssertUnwindSafe(|| turn.carry_out(|action| {
             if let mesh_proto::Action::Deliver { message, .. } = action {
                 came.push(message.body.to_vec());
                 assert_eq!(came.len(), 1, "the second is too much");
@@ -278,15 +278,11 @@ on_both! {
     }
 
     fn r13_frames_that_are_given_up_are_read_like_lent_ones<S>() {
-        let owned = |frame: Frame<'static>| match frame {
-            Frame::Data(Piece { body, .. }) if body.is_empty() => piece(4, 0, 0, 0),
-            frame => frame.into_owned(),
-        };
         let frames = || [
             piece(0, 0, 100, 250), piece(0, 60, 190, 250), piece(1, 0, 5, 5), urgent(0, 7),
             Frame::Ping { nonce: 1 }, piece(1, 0, 5, 5), piece(1, 0, 5, 5), piece(2, 0, 9, 9), piece(3, 0, 20, 30),
             piece(3, 20, 10, 30), piece(4, 0, 0, 0), piece(6, 0, 5, 5), piece(5, 0, 5, 5),
-        ].map(owned);
+        ].map(Frame::into_owned);
         let read = |tell: fn(&mut Node<S>, LinkId, [Frame<'static>; 13]) -> Vec<Order>| {
             let mut node = Node::<S>::new();
             let link = node.up(HIGHER);

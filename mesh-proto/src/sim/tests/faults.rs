@@ -2,8 +2,10 @@
 
 use super::{frames, kinds, ms, pair, quiet_lan, secs, told};
 use crate::event::Event;
+use crate::message::{Message, Outcome};
 use crate::news::Standing;
 use crate::reason::{Reason, SystemError};
+use crate::sim::reading::Word;
 use crate::sim::stream::{At, Packet};
 use crate::sim::{Direction, End, NodeName, Start, Stop, StreamName, World};
 
@@ -201,7 +203,7 @@ fn a_host_that_vanishes_tells_nobody_even_when_it_is_back() {
     world.run_for(secs(3));
     world.start(b, Start::Fresh);
     let ping = crate::Frame::Ping { nonce: 100 };
-    world.send(stream.0, At::Acceptor, Packet::Frame(ping));
+    world.net.send(stream.0, At::Acceptor, Packet::Word(Word::Frame(ping)));
     world.run_for(ms(10));
     assert_eq!(closed(&world, a, began), None);
     assert_eq!(is_open(&world, a, b, stream), [true, false]);
@@ -267,4 +269,13 @@ fn the_log_is_bounded() {
     world.run_for(secs(600));
     assert!((100..=200).contains(&world.log().len()));
     assert_eq!(world.log().last().map(|happening| happening.at >= secs(597)), Some(true));
+}
+
+#[test]
+fn what_a_frozen_sender_could_not_be_told_it_is_told_afterwards() {
+    let (mut world, a, b, _) = pair(17, quiet_lan());
+    world.post(a, b, Message::plain(alloc::vec![7; 1_000_000].into()).with_receipt(0));
+    world.freeze(a, secs(2));
+    world.run_for(secs(10));
+    assert_eq!(world.take_settled(a), [(world.id(b), 0, Outcome::Taken)], "{}", world.report());
 }

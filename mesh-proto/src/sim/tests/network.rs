@@ -7,6 +7,7 @@ use crate::event::Event;
 use crate::frame::{Frame, PathClass};
 use crate::machine::Answer;
 use crate::reason::{Reason, SystemError};
+use crate::sim::reading::Word;
 use crate::sim::stream::{At, Packet};
 use crate::sim::{Direction, NodeName, Start, Stop, StreamName, What, World};
 
@@ -15,7 +16,7 @@ fn ping(nonce: u32) -> Frame<'static> {
 }
 
 fn sends_ping(world: &mut World, stream: StreamName, nonce: u32) {
-    world.send(stream.0, At::Acceptor, Packet::Frame(ping(nonce)));
+    world.net.send(stream.0, At::Acceptor, Packet::Word(Word::Frame(ping(nonce))));
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn an_end_arrives_behind_what_was_sent() {
     for nonce in 100..110 {
         sends_ping(&mut world, stream, nonce);
     }
-    world.hang_up(stream.0, At::Dialer, SystemError::Ended);
+    world.net.hang_up(stream.0, At::Dialer, SystemError::Ended);
     world.run_for(secs(1));
     assert_eq!(frames(&world, b, began), (100..110).map(ping).collect::<Vec<_>>());
     let last = told(&world, b, began).pop();
@@ -102,10 +103,10 @@ fn an_end_arrives_behind_what_was_sent() {
 fn what_is_sent_to_a_closed_end_comes_back_as_a_reset() {
     let (mut world, a, b, stream) = pair(6, quiet_lan());
     world.black_hole_stream(stream, Direction::From(b));
-    world.hang_up(stream.0, At::Acceptor, SystemError::Ended);
+    world.net.hang_up(stream.0, At::Acceptor, SystemError::Ended);
     world.run_for(ms(10));
     assert!(world.up(a, b), "the end is held");
-    world.streams[stream.0].end_mut(At::Dialer).inbound.clear();
+    world.net.streams[stream.0].end_mut(At::Dialer).inbound.clear();
     world.heal_stream(stream);
     let began = world.now();
     sends_ping(&mut world, stream, 100);
@@ -177,7 +178,7 @@ fn a_dial_that_is_given_up_leaves_nothing_behind() {
     world.heal_all();
     world.run_for(secs(6));
     assert_eq!(kinds(&world, b, ms(0)), []);
-    assert!(world.live.is_empty());
+    assert!(world.net.live.is_empty());
 }
 
 #[test]
@@ -188,7 +189,7 @@ fn a_node_can_dial_itself() {
     world.tell(a, Event::KeepAt { route });
     world.run_for(secs(1));
     assert_eq!(world.mesh(a).stats().met_self, 1);
-    assert!(world.live.is_empty());
+    assert!(world.net.live.is_empty());
 }
 
 #[test]
@@ -232,7 +233,7 @@ fn a_stranger_says_nothing_and_is_told_what_it_is_told() {
     assert!(world.stream_of(a, link).is_some());
     world.run_for(secs(11));
     assert_eq!(kinds(&world, a, ms(0)), [(ms(0), "incoming")]);
-    assert!(world.live.is_empty(), "closed at the deadline of the handshake");
+    assert!(world.net.live.is_empty(), "closed at the deadline of the handshake");
 }
 
 #[test]
