@@ -98,7 +98,7 @@ pub enum Event<'a> {
         /// The link.
         link: LinkId,
         /// All the frames of a record, or of a read.
-        frames: Frames<'a>,
+        frames: FrameBatch<'a>,
     },
     /// A link can take this much: so many bytes beyond all that was ordered so far. Data waits for it, all else goes out
     /// in any case.
@@ -169,7 +169,7 @@ pub enum Event<'a> {
         /// To whom: the session need not have a link, nor even have begun.
         peer: NodeId,
         /// All that are queued.
-        messages: Messages<'a>,
+        messages: MessageBatch<'a>,
     },
     /// Send this message to every peer with a session. Where there is no room, that is its outcome for this peer.
     SendAll {
@@ -217,21 +217,19 @@ pub enum Wake {
 }
 
 /// Frames that came in one go.
-pub(crate) type Frames<'a> = Batch<'a, Frame<'a>, Frame<'static>>;
+pub(crate) type FrameBatch<'a> = Batch<'a, Frame<'a>, Frame<'static>>;
 
 /// Messages to be sent in one go.
-pub(crate) type Messages<'a> = Batch<'a, Message<'a>, Message<'static>>;
+pub(crate) type MessageBatch<'a> = Batch<'a, Message<'a>, Message<'static>>;
 
 /// Several things in one event: lent, to be taken over, or owned where they come out of a trace.
 ///
-/// What is lent is read where it lies; on the heap the machine keeps a handle of its own to each body. From a `&mut` it takes
-/// the bodies themselves, and leaves empty ones: of all frames, and of those messages that it takes in. The bodies of the
-/// others stay where they are.
-#[derive(Debug)]
+/// What is lent is read where it lies; on the heap the machine keeps a handle of its own to a body that it needs. Out of a
+/// `&mut` it may take the bodies themselves: what is left of frames, and of messages that were taken in, says nothing. Messages
+/// that found no room keep theirs.
 pub struct Batch<'a, T, O>(pub(crate) Items<'a, T, O>);
 
 /// Where they are.
-#[derive(Debug)]
 pub(crate) enum Items<'a, T, O> {
     /// Where there is no heap there is nothing else.
     Lent(&'a [T], PhantomData<O>),
@@ -241,8 +239,8 @@ pub(crate) enum Items<'a, T, O> {
     Owned(alloc::vec::Vec<O>),
 }
 
-/// What borrows from nothing is as good as what borrows from something.
-pub trait Outlives<T>: Sized {
+/// What borrows from nothing is as good as what borrows from something. Only frames and messages need to know.
+pub trait Outlives<T>: Sized + sealed::Sealed {
     /// The same, seen as what borrows.
     fn shorter(these: &[Self]) -> &[T];
 }
@@ -258,6 +256,13 @@ impl<T, O> Items<'_, T, O> {
             Self::Owned(items) => (items, &[]),
         }
     }
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for crate::frame::Frame<'static> {}
+    impl Sealed for crate::message::Message<'static> {}
 }
 
 impl<'a> Outlives<Frame<'a>> for Frame<'static> {
@@ -316,6 +321,12 @@ impl<'a, T, O> From<&'a mut O> for Batch<'a, T, O> {
 impl<T, O> From<alloc::vec::Vec<O>> for Batch<'_, T, O> {
     fn from(items: alloc::vec::Vec<O>) -> Self {
         Self(Items::Owned(items))
+    }
+}
+
+impl<T: core::fmt::Debug, O: Outlives<T>> core::fmt::Debug for Batch<'_, T, O> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        (**self).fmt(f)
     }
 }
 

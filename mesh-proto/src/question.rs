@@ -121,6 +121,7 @@ impl Head {
     /// # Errors
     ///
     /// The message is not what its kind says.
+    #[inline]
     pub fn read<'a>(kind: u8, body: &Body<'a>) -> Result<Option<(Self, Body<'a>)>, Malformed> {
         let number = || match body.first_chunk::<NUMBER>() {
             Some(bytes) => Ok(u64::from_le_bytes(*bytes)),

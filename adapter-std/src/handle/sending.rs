@@ -191,7 +191,7 @@ impl Sending {
 pub struct Posting<'h> {
     hub: &'h Hub,
     sending: Sending,
-    /// Why it is not even tried.
+    /// Why it is not sent.
     refused: Option<SendError>,
 }
 
@@ -212,10 +212,14 @@ impl Future for Posting<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { hub, sending, refused } = &mut *self;
-        match *refused {
-            None => sending.poll(hub, context),
-            Some(why) => Poll::Ready(Err(why)),
+        if let Some(why) = *refused {
+            return Poll::Ready(Err(why));
         }
+        let sent = sending.poll(hub, context);
+        if let Poll::Ready(Err(why)) = sent {
+            *refused = Some(why);
+        }
+        sent
     }
 }
 

@@ -39,7 +39,8 @@ struct Row {
     waiting: Vec<Message<'static>>,
 }
 
-/// A list of no more messages is used again once it was told: one that was longer takes memory that others may need.
+/// A list that was told is kept for the next messages if it has room for no more than so many: some 70 KiB for each peer that
+/// is up and was sent much.
 const KEPT: usize = 1024;
 
 /// What room is left with a message; nothing if it does not fit.

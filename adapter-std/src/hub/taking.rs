@@ -5,7 +5,7 @@ use core::task::{Context, Poll};
 
 use bytes::Bytes;
 use mesh_proto::node::Input;
-use mesh_proto::question::{FIRST_RESERVED, Head};
+use mesh_proto::question::Head;
 use mesh_proto::{Delivery, NodeId};
 
 use super::inbox::{Arrived, Inbox, Received, Took};
@@ -73,42 +73,39 @@ impl Rest {
     /// from where it was handed out.
     #[inline(always)]
     pub(super) fn deliver(&mut self, peer: NodeId, message: Delivery<'_>) {
-        if message.kind < FIRST_RESERVED {
-            let Delivery { lane, kind, serial, body } = message;
-            let received = Received { from: peer, lane, kind, body: body.into_bytes() };
-            self.came.push_back((serial, Arrived { received, awaited: None }));
-        } else {
-            self.deliver_asked(peer, message);
+        let Delivery { lane, kind, serial, body } = message;
+        let took = Took { peer, lane, serial };
+        match Head::read(kind, &body.lend()) {
+            Ok(None) => {
+                let received = Received { from: peer, lane, kind, body: body.into_bytes() };
+                self.came.push_back((serial, Arrived { received, awaited: None }));
+            }
+            Ok(Some((head, said))) => self.deliver_behind(head, took, said.into_bytes()),
+            Err(why) => {
+                log::debug!("a message of {peer} is dropped: {why}");
+                self.taken.push(took);
+            }
         }
     }
 
+    /// What came behind such a head.
     #[inline(never)]
-    fn deliver_asked(&mut self, peer: NodeId, message: Delivery<'_>) {
-        let Delivery { lane, kind, serial, body } = message;
-        let took = Took { peer, lane, serial };
-        let arrived = |kind, body: Bytes, awaited| {
-            let received = Received { from: peer, lane, kind, body };
-            (serial, Arrived { received, awaited })
+    fn deliver_behind(&mut self, head: Head, took: Took, said: Bytes) {
+        let Took { peer, lane, serial } = took;
+        let arrived = |number, body| {
+            let received = Received { from: peer, lane, kind: 0, body };
+            (serial, Arrived { received, awaited: Some(number) })
         };
-        match Head::read(kind, &body.lend()) {
-            Ok(None) => self.came.push_back(arrived(kind, body.into_bytes(), None)),
-            Ok(Some((Head::Told(number), said))) => {
-                self.came.push_back(arrived(0, said.into_bytes(), Some(number)));
-            }
-            Ok(Some((Head::Question(number), _))) if self.serving.0.load(Ordering::Acquire) == 0 => {
+        match head {
+            Head::Told(number) => self.came.push_back(arrived(number, said)),
+            Head::Question(number) if self.serving.0.load(Ordering::Acquire) == 0 => {
                 self.taken.push(took);
                 self.unserved.push((peer, number));
             }
-            Ok(Some((Head::Question(number), said))) => {
-                self.questions.push_back(arrived(0, said.into_bytes(), Some(number)));
-            }
-            Ok(Some((Head::Answer(number, reply), said))) => {
-                let answer = asks::Answer::Came(reply, said.into_bytes());
+            Head::Question(number) => self.questions.push_back(arrived(number, said)),
+            Head::Answer(number, reply) => {
+                let answer = asks::Answer::Came(reply, said);
                 self.asks.answered(peer, number, answer, &mut self.wakes);
-                self.taken.push(took);
-            }
-            Err(why) => {
-                log::debug!("a message of {peer} is dropped: {why}");
                 self.taken.push(took);
             }
         }

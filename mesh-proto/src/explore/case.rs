@@ -144,7 +144,7 @@ pub struct Case {
     /// and what is due is done in the same turn.
     pub called_first: bool,
     /// Whether what lies on its way to an end is read in one go, as who was away for long finds it, and not record by
-    /// record. A close is read alone.
+    /// record. A close is read alone, unless it went out in one turn with what is before it.
     pub in_one_go: bool,
     /// Whether each node sends the other messages: one in two pieces, one behind it, and one that is urgent. The first
     /// node also sends one that the other never takes.
@@ -191,7 +191,7 @@ impl Case {
     /// One dial by the node that decides, two by the other, and a freeze of either.
     pub const ONE_AND_TWO_FREEZE: Self =
         Self { name: "one-and-two-freeze", abreast: [1, 2, 0], ..Self::TWO_AND_ONE_FREEZE };
-    /// Two dials on each side, and a freeze of either.
+    /// Two dials on each side, and a freeze of either; what lies on its way to an end is read in one go.
     pub const TWO_EACH_FREEZE: Self =
         Self { name: "two-each-freeze", abreast: [2; 3], in_one_go: true, ..Self::TWO_AND_ONE_FREEZE };
     /// Three dials on each side, and one fault.

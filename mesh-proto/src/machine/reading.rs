@@ -1,6 +1,6 @@
 //! What each frame means in each phase of its link: the one table.
 
-use crate::event::Frames;
+use crate::event::FrameBatch;
 use crate::frame::Frame;
 use crate::id::LinkId;
 use crate::machine::Mesh;
@@ -34,7 +34,12 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     ///
     /// Gives how many were read, and the peer that data came from: what becomes of that is seen to once for all frames of
     /// an event.
-    pub(crate) fn frame(&mut self, id: LinkId, frames: &mut Frames<'_>, at: usize) -> (usize, Option<Slot>) {
+    pub(crate) fn frame(
+        &mut self,
+        id: LinkId,
+        frames: &mut FrameBatch<'_>,
+        at: usize,
+    ) -> (usize, Option<Slot>) {
         let one = (1, None);
         let Some(frame) = frames.get(at) else { return one };
         let Some(slot) = self.place_of(id) else { return one };

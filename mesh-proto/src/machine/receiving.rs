@@ -4,7 +4,7 @@ use core::num::NonZeroU64;
 
 use crate::action::{Action, Delivery};
 use crate::config::Taken;
-use crate::event::Frames;
+use crate::event::FrameBatch;
 use crate::frame::Frame;
 use crate::id::NodeId;
 use crate::machine::Mesh;
@@ -66,7 +66,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         &mut self,
         slot: Slot,
         place: Slot,
-        frames: &mut Frames<'_>,
+        frames: &mut FrameBatch<'_>,
         from: usize,
     ) -> (usize, bool) {
         let takes = self.takes();
@@ -212,8 +212,14 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     ) -> bool {
         let taken = self.config.taken == Taken::WhenDelivered;
         let Some(mail) = self.mail.get_mut(place) else { return false };
-        let whole = mail.given.len(lane).saturating_sub(usize::from(mail.is_partial(lane)));
         let mut any = false;
+        while taken && mail.receiving.of(lane).handed > 0 {
+            // It was handed out, and whoever took it went no further.
+            mail.receiving.of_mut(lane).handed -= 1;
+            mail.take_first(lane);
+            any = true;
+        }
+        let whole = mail.given.len(lane).saturating_sub(usize::from(mail.is_partial(lane)));
         for _ in mail.receiving.of(lane).handed as usize..whole {
             let at = mail.receiving.of(lane).handed as usize;
             let serial = self.delivered + 1;
@@ -227,7 +233,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
                 given.serial = NonZeroU64::new(serial);
                 perform(Action::Deliver { peer, message: Delivery { lane, kind, serial, body } });
             });
-            if taken && at == 0 {
+            if taken {
                 mail.receiving.of_mut(lane).handed -= 1;
                 mail.take_first(lane);
             }

@@ -2,7 +2,7 @@
 //! (R13, R14).
 
 use crate::action::Action;
-use crate::event::Messages;
+use crate::event::MessageBatch;
 use crate::frame::Frame;
 use crate::id::{LinkId, NodeId};
 use crate::machine::Mesh;
@@ -27,7 +27,7 @@ enum Stop {
 
 impl<S: Storage, R: Rules> Mesh<S, R> {
     /// Takes messages in for a peer, as many as there is room for.
-    pub(crate) fn send(&mut self, id: NodeId, mut messages: Messages<'_>) -> Answer {
+    pub(crate) fn send(&mut self, id: NodeId, mut messages: MessageBatch<'_>) -> Answer {
         let slot = match self.wanted(id) {
             Ok(slot) => slot,
             Err(unable) => return Answer::Unable(unable),
@@ -307,62 +307,60 @@ impl<S: Storage> Mail<S> {
         bounded: bool,
         mut send: impl FnMut(Piece<'_>, bool),
     ) -> Stop {
-        let Self { out, takes, open, .. } = &*self;
-        // Copies, so that they stay in registers.
-        let (mut sending, mut flight, mut left_there) = (*self.sending.of(lane), self.flight, *room);
+        let Self { out, sending: lanes, flight: in_flight, takes, open, .. } = self;
+        let of_lane = lanes.of_mut(lane);
+        // Copies, so that they are read from registers; what they say is written before a piece is handed out, and stays if
+        // whoever takes it goes no further.
+        let (mut sending, mut flight, mut left_there) = (*of_lane, *in_flight, *room);
         let window = open.for_lane(lane, takes.message);
         let longest = takes.record.saturating_sub(Piece::OVERHEAD).min(LONGEST_PIECE);
         let first = sending.at();
-        let stop = 'row: {
-            for ((message, whole), at) in out.whole_from(lane, first).zip(first..) {
-                let Outgoing { kind, len: total, .. } = *message;
-                let mut begins = at >= sending.numbered as usize;
-                if begins && bounded {
-                    if total > takes.message {
-                        break 'row Stop::TooLarge(at);
-                    }
-                    if !window.fits(flight, total) {
-                        break 'row Stop::Lane;
-                    }
+        for ((message, whole), at) in out.whole_from(lane, first).zip(first..) {
+            let Outgoing { kind, len: total, .. } = *message;
+            let mut begins = at >= sending.numbered as usize;
+            if begins && bounded {
+                if total > takes.message {
+                    return Stop::TooLarge(at);
                 }
-                let Place { number, mut offset } = sending.next;
-                loop {
-                    let left = total.saturating_sub(offset);
-                    if left_there == 0 || (left_there <= Piece::OVERHEAD && left > 0) {
-                        break 'row Stop::Link;
-                    }
-                    if core::mem::take(&mut begins) {
-                        // The number is given when the first piece goes out.
-                        sending.numbered += 1;
-                        flight.add(total);
-                    }
-                    let len = left.min(longest).min(left_there.saturating_sub(Piece::OVERHEAD));
-                    let end = offset + len;
-                    sending.next = if end == total {
-                        Place { number: number + 1, offset: 0 }
-                    } else {
-                        Place { number, offset: end }
-                    };
-                    let again = sending.next <= sending.sealed;
-                    sending.sealed = sending.sealed.max(sending.next);
-                    left_there = left_there.saturating_sub(len + Piece::OVERHEAD);
-                    let piece = |body| Piece { lane, kind, number, offset, total, body };
-                    if len == total {
-                        send(piece(whole.into()), again);
-                    } else {
-                        send(piece(whole.into().part(offset as usize..end as usize)), again);
-                    }
-                    if end == total {
-                        break;
-                    }
-                    offset = end;
+                if !window.fits(flight, total) {
+                    return Stop::Lane;
                 }
             }
-            Stop::Lane
-        };
-        *self.sending.of_mut(lane) = sending;
-        (self.flight, *room) = (flight, left_there);
-        stop
+            let Place { number, mut offset } = sending.next;
+            loop {
+                let left = total.saturating_sub(offset);
+                if left_there == 0 || (left_there <= Piece::OVERHEAD && left > 0) {
+                    return Stop::Link;
+                }
+                if core::mem::take(&mut begins) {
+                    // The number is given when the first piece goes out.
+                    sending.numbered += 1;
+                    flight.add(total);
+                }
+                let len = left.min(longest).min(left_there.saturating_sub(Piece::OVERHEAD));
+                let end = offset + len;
+                sending.next = if end == total {
+                    Place { number: number + 1, offset: 0 }
+                } else {
+                    Place { number, offset: end }
+                };
+                let again = sending.next <= sending.sealed;
+                sending.sealed = sending.sealed.max(sending.next);
+                left_there = left_there.saturating_sub(len + Piece::OVERHEAD);
+                (*of_lane, *in_flight, *room) = (sending, flight, left_there);
+                let piece = |body| Piece { lane, kind, number, offset, total, body };
+                if len == total {
+                    send(piece(whole.into()), again);
+                } else {
+                    send(piece(whole.into().part(offset as usize..end as usize)), again);
+                }
+                if end == total {
+                    break;
+                }
+                offset = end;
+            }
+        }
+        Stop::Lane
     }
 }
 

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use super::settings::{Fresh, Verdict};
-use crate::event::{Frames, Messages, Route, Routes, Wake};
+use crate::event::{FrameBatch, MessageBatch, Route, Routes, Wake};
 use crate::frame::PathClass;
 use crate::id::{LinkId, NodeId};
 use crate::message::{Lane, Message};
@@ -55,7 +55,7 @@ pub enum Input<'a> {
         /// The link.
         link: LinkId,
         /// In the order in which they came.
-        frames: Frames<'a>,
+        frames: FrameBatch<'a>,
     },
     /// A link's reader, or its writer, cannot go on.
     Broken {
@@ -134,7 +134,7 @@ pub enum Input<'a> {
         /// To whom.
         peer: NodeId,
         /// All that are queued.
-        messages: Messages<'a>,
+        messages: MessageBatch<'a>,
     },
     /// As [`Event::SendAll`](crate::Event::SendAll).
     SendAll {

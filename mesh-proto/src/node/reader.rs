@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+use core::mem;
 
 use bytes::{Bytes, BytesMut};
 
@@ -81,10 +82,12 @@ impl Reader {
     /// be told with [`Input::Broken`](super::Input::Broken).
     pub fn open(&mut self, tell: impl FnOnce(&mut [Frame<'static>])) -> Result<(), Broken> {
         let opened = self.open_records();
-        if !self.frames.is_empty() {
-            tell(&mut self.frames);
+        let mut frames = mem::take(&mut self.frames);
+        if !frames.is_empty() {
+            tell(&mut frames);
         }
-        self.frames.clear();
+        frames.clear();
+        self.frames = frames;
         opened
     }
 

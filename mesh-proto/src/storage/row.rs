@@ -3,6 +3,7 @@
 extern crate alloc;
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::iter::Chain;
 use core::slice;
 
@@ -12,13 +13,20 @@ use super::{Full, Plain};
 
 /// First in, first out, and now and then one out of the middle. Places are used again and written field by field: a value
 /// that is put together first and then moved is waited for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(bound = "T: Plain", from = "Vec<T>", into = "Vec<T>")]
 pub(super) struct Row<T> {
     places: Vec<T>,
     /// The place of the first.
     head: usize,
     len: usize,
+}
+
+/// Of what stands in it.
+impl<T: fmt::Debug> fmt::Debug for Row<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter_from(0)).finish()
+    }
 }
 
 impl<T> Default for Row<T> {
@@ -102,7 +110,13 @@ impl<T> Row<T> {
     pub(super) fn remove(&mut self, at: usize) -> Option<&mut T> {
         let last = self.len.checked_sub(1).filter(|last| at <= *last)?;
         let mut place = self.place(at);
-        if at == 0 {
+        // The shorter side moves up.
+        if at <= last / 2 {
+            for before in (0..at).rev() {
+                let next = self.place(before);
+                self.places.swap(place, next);
+                place = next;
+            }
             self.head = self.place(1);
         } else {
             for behind in at..last {
@@ -136,7 +150,6 @@ mod tests {
     }
 
     proptest! {
-        /// Takes one out of the middle where the number is odd, and else puts one in.
         #[test]
         fn a_row_is_a_list(steps in vec((any::<bool>(), 0..12_usize, 1..6_u32), 0..200)) {
             let (mut row, mut list) = (Row::default(), Vec::new());
@@ -164,6 +177,15 @@ mod tests {
             let restored = Row::from(Vec::from(row.clone()));
             prop_assert!(restored.iter_from(0).eq(row.iter_from(0)));
         }
+    }
+
+    #[test]
+    fn what_stands_in_it_is_shown_and_nothing_else() {
+        let mut row = Row::default();
+        (0..4).for_each(|value| push(&mut row, value));
+        assert_eq!(row.remove(1).copied(), Some(1));
+        assert_eq!(row.remove(2).copied(), Some(3));
+        assert_eq!(alloc::format!("{row:?}"), "[0, 2]");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use mesh_proto::storage::Storage;
 use mesh_proto::{
-    Answer, Body, Config, Event, Frame, Hello, Lane, LaneMarks, LinkId, Marks, Message, NodeId, OnRestart,
-    Outcome, PerLane, Piece, Place, Reason, Refusal, Taken, Takes, Unable, Wants, Welcome, Window,
+    Action, Answer, Body, Config, Event, Frame, Hello, Lane, LaneMarks, LinkId, Marks, Message, NodeId,
+    OnRestart, Outcome, PerLane, Piece, Place, Reason, Refusal, Taken, Takes, Unable, Wants, Welcome, Window,
 };
 
 use crate::node::*;
@@ -251,30 +251,43 @@ on_both! {
     }
 
     fn r13_a_message_is_handed_out_once_though_whoever_takes_it_panics<S>() {
-        let mut node = Node::<S>::with(Config { taken: Taken::WhenSaid, ..config() });
-        let link = node.up(HIGHER);
-        let said = |number, body: &'static [u8; 4]| {
-            let (lane, body) = (Lane::Ordinary, Body::from(body));
-            Frame::Data(Piece { lane, kind: 0, number, offset: 0, total: 4, body })
-        };
-        let frames = [said(0, b"once"), said(1, b"this"), said(2, b"then")];
-        let reading = mesh_proto::Instant::START.after(node.now);
-        let turn = node.mesh.handle(
-            mesh_proto::Now::single(reading),
-            Event::Frames { link, frames: frames.as_slice().into() },
-        );
-        let mut came = Vec::new();
-        let panics = core::panic::AssertUnwindSafe(|| turn.carry_out(|action| {
-            if let mesh_proto::Action::Deliver { message, .. } = action {
-                came.push(message.body.to_vec());
-                assert_eq!(came.len(), 1, "the second is too much");
+        for taken in [Taken::WhenSaid, Taken::WhenDelivered] {
+            let mut node = Node::<S>::with(Config { taken, ..config() });
+            let link = node.up(HIGHER);
+            let said = |number, body: &'static [u8; 4]| {
+                let (lane, body) = (Lane::Ordinary, Body::from(body));
+                Frame::Data(Piece { lane, kind: 0, number, offset: 0, total: 4, body })
+            };
+            let frames = [said(0, b"once"), said(1, b"this"), said(2, b"then")];
+            let mut came = Vec::new();
+            node.tell_until_it_panics(Event::Frames { link, frames: frames.as_slice().into() }, |action| {
+                if let Action::Deliver { message, .. } = action {
+                    came.push(message.body.to_vec());
+                    assert_eq!(came.len(), 1, "the second is too much");
+                }
+            });
+            assert_eq!(came, [b"once", b"this"]);
+            let orders = node.tell(Event::Tick);
+            let rest: Vec<_> = orders.iter().filter(|order| matches!(order, Order::Deliver(..))).collect();
+            assert_eq!(rest, [&Order::Deliver(HIGHER, Lane::Ordinary, 0, b"then".to_vec())]);
+            let all = if taken == Taken::WhenDelivered { 3 } else { 0 };
+            assert_eq!(sent(&orders), [(link, own(at(3, 0), all))]);
+        }
+    }
+
+    fn r13_what_went_out_before_a_driver_panics_has_gone_out<S>() {
+        let mut node = Node::<S>::new();
+        let (link, _) = node.accepted(HIGHER, run(1, 1));
+        node.send(HIGHER, &[plain(3), plain(4), plain(5)]);
+        let mut out = 0;
+        node.tell_until_it_panics(Event::Room { link, bytes: 10_000 }, |action| {
+            if let Action::Send { frame: Frame::Data(_), .. } = action {
+                out += 1;
+                assert_eq!(out, 1, "the second is too much");
             }
-        }));
-        assert!(std::panic::catch_unwind(panics).is_err());
-        assert_eq!(came, [b"once", b"this"]);
-        let orders = node.tell(Event::Tick);
-        let rest: Vec<_> = orders.iter().filter(|order| matches!(order, Order::Deliver(..))).collect();
-        assert_eq!(rest, [&Order::Deliver(HIGHER, Lane::Ordinary, 0, b"then".to_vec())]);
+        });
+        assert_eq!(node.frame(link, Frame::Marks(marks(at(2, 0), 1))), [Order::Send(link, piece(2, 0, 5, 5))]);
+        assert_eq!(node.frame(link, Frame::Marks(marks(at(3, 0), 3))), []);
     }
 
     fn r13_frames_that_are_given_up_are_read_like_lent_ones<S>() {

@@ -162,6 +162,13 @@ impl<S: Storage> Node<S> {
         orders
     }
 
+    /// Takes an event in, and carries the orders out until that panics, which it must.
+    pub(crate) fn tell_until_it_panics(&mut self, event: Event<'_>, perform: impl FnMut(Action<'_>)) {
+        let turn = self.mesh.handle(Now::single(Instant::START.after(self.now)), event);
+        let carry_out = core::panic::AssertUnwindSafe(|| turn.carry_out(perform));
+        assert!(std::panic::catch_unwind(carry_out).is_err());
+    }
+
     /// Lets time pass, with a tick at every deadline, to this long from now; gives all that is ordered meanwhile.
     pub(crate) fn pass(&mut self, span: Duration) -> Vec<Order> {
         let end = self.now + span;
