@@ -6,7 +6,7 @@ use crate::event::MessageBatch;
 use crate::frame::Frame;
 use crate::id::{LinkId, NodeId};
 use crate::machine::Mesh;
-use crate::machine::mail::{Mail, Outgoing};
+use crate::machine::mail::{Mail, Outgoing, Sending};
 use crate::machine::turn::{Answer, Unable};
 use crate::message::{Lane, Marks, Message, Outcome, PerLane, Piece, Place, Takes, Wants, Window};
 use crate::rules::{Clause, Rules};
@@ -14,6 +14,22 @@ use crate::storage::{Array, Parcels, Slot, Storage};
 
 /// No piece is longer, so that a ping fits in between (R14).
 const LONGEST_PIECE: u32 = 16 * 1024;
+
+/// How far a lane is, while it is handed out: copies, which a processor has at hand. What they say is written when that is
+/// over, also if whoever takes the pieces panics: what was handed out before has gone out.
+struct Far<'m> {
+    sending: Sending,
+    flight: Window,
+    room: u32,
+    there: (&'m mut Sending, &'m mut Window, &'m mut u32),
+}
+
+impl Drop for Far<'_> {
+    fn drop(&mut self) {
+        let (sending, flight, room) = &mut self.there;
+        (**sending, **flight, **room) = (self.sending, self.flight, self.room);
+    }
+}
 
 /// Why a lane goes no further.
 enum Stop {
@@ -309,45 +325,43 @@ impl<S: Storage> Mail<S> {
     ) -> Stop {
         let Self { out, sending: lanes, flight: in_flight, takes, open, .. } = self;
         let of_lane = lanes.of_mut(lane);
-        // Copies, so that they are read from registers; what they say is written before a piece is handed out, and stays if
-        // whoever takes it goes no further.
-        let (mut sending, mut flight, mut left_there) = (*of_lane, *in_flight, *room);
+        let mut far =
+            Far { sending: *of_lane, flight: *in_flight, room: *room, there: (of_lane, in_flight, room) };
         let window = open.for_lane(lane, takes.message);
         let longest = takes.record.saturating_sub(Piece::OVERHEAD).min(LONGEST_PIECE);
-        let first = sending.at();
+        let first = far.sending.at();
         for ((message, whole), at) in out.whole_from(lane, first).zip(first..) {
             let Outgoing { kind, len: total, .. } = *message;
-            let mut begins = at >= sending.numbered as usize;
+            let mut begins = at >= far.sending.numbered as usize;
             if begins && bounded {
                 if total > takes.message {
                     return Stop::TooLarge(at);
                 }
-                if !window.fits(flight, total) {
+                if !window.fits(far.flight, total) {
                     return Stop::Lane;
                 }
             }
-            let Place { number, mut offset } = sending.next;
+            let Place { number, mut offset } = far.sending.next;
             loop {
                 let left = total.saturating_sub(offset);
-                if left_there == 0 || (left_there <= Piece::OVERHEAD && left > 0) {
+                if far.room == 0 || (far.room <= Piece::OVERHEAD && left > 0) {
                     return Stop::Link;
                 }
                 if core::mem::take(&mut begins) {
                     // The number is given when the first piece goes out.
-                    sending.numbered += 1;
-                    flight.add(total);
+                    far.sending.numbered += 1;
+                    far.flight.add(total);
                 }
-                let len = left.min(longest).min(left_there.saturating_sub(Piece::OVERHEAD));
+                let len = left.min(longest).min(far.room.saturating_sub(Piece::OVERHEAD));
                 let end = offset + len;
-                sending.next = if end == total {
+                far.sending.next = if end == total {
                     Place { number: number + 1, offset: 0 }
                 } else {
                     Place { number, offset: end }
                 };
-                let again = sending.next <= sending.sealed;
-                sending.sealed = sending.sealed.max(sending.next);
-                left_there = left_there.saturating_sub(len + Piece::OVERHEAD);
-                (*of_lane, *in_flight, *room) = (sending, flight, left_there);
+                let again = far.sending.next <= far.sending.sealed;
+                far.sending.sealed = far.sending.sealed.max(far.sending.next);
+                far.room = far.room.saturating_sub(len + Piece::OVERHEAD);
                 let piece = |body| Piece { lane, kind, number, offset, total, body };
                 if len == total {
                     send(piece(whole.into()), again);
