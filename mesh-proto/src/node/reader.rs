@@ -48,18 +48,29 @@ impl Reader {
             (self.bytes, self.frames) = (BytesMut::new(), Vec::new());
         }
         let missing = self.length().map_or(0, |length| length.min(self.longest).saturating_sub(self.came));
-        let end = self.came + missing.max(self.asks);
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
+        // What is left of the last space is used up first: to make space costs as much as to fill it.
+        if self.bytes.len() < self.came + missing.max(self.asks / 2) {
+            self.renew(self.came + missing.max(self.asks));
         }
         self.bytes.get_mut(self.came..).unwrap_or_default()
+    }
+
+    /// Makes space for so many bytes, those that came included: where it was, unless somebody keeps what was read there.
+    fn renew(&mut self, space: usize) {
+        self.bytes.truncate(self.came);
+        if !self.bytes.try_reclaim(space - self.came) {
+            let mut bytes = BytesMut::with_capacity(space);
+            bytes.extend_from_slice(&self.bytes);
+            self.bytes = bytes;
+        }
+        self.bytes.resize(space, 0);
     }
 
     /// So many bytes were read to [`space`](Self::space).
     pub fn filled(&mut self, bytes: usize) {
         let space = self.bytes.len() - self.came;
         self.came += bytes.min(space);
-        if bytes >= space {
+        if bytes >= self.asks {
             self.asks = (self.asks * 2).min(MOST_READ);
         } else if bytes < self.asks / 4 {
             self.asks = (self.asks / 2).max(LEAST_READ);
