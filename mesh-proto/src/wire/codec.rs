@@ -99,7 +99,7 @@ pub fn encode(frame: &Frame<'_>, out: &mut [u8]) -> Result<usize, NoRoom> {
         Frame::Doubted => (kind::DOUBTED, 0),
         Frame::Cleared { birth } => (kind::CLEARED, write(body, &ClearedBody { birth: *birth })?),
         Frame::Data(piece) => (kind::DATA, write_piece(body, piece)?),
-        Frame::Marks(marks) => (kind::MARKS, write(body, &MarksBody::of(marks))?),
+        Frame::Marks(marks) => (kind::MARKS, write_marks(body, marks)?),
         Frame::Close(reason) => (kind::CLOSE, write(body, &ReasonBody::of(*reason))?),
     };
     let [high, low] = u16::try_from(length + 1).map_err(|_| NoRoom)?.to_be_bytes();
@@ -118,6 +118,13 @@ fn write_piece(room: &mut [u8], piece: &Piece<'_>) -> Result<usize, NoRoom> {
     let head = before - rest.len();
     rest.get_mut(..piece.body.len()).ok_or(NoRoom)?.copy_from_slice(&piece.body);
     Ok(head + piece.body.len())
+}
+
+/// Almost every record has marks, so they are written and read by hand.
+fn write_marks(room: &mut [u8], marks: &Marks) -> Result<usize, NoRoom> {
+    let before = room.len();
+    let rest = MarksBody::of(marks).write(room).ok_or(NoRoom)?;
+    Ok(before - rest.len())
 }
 
 /// How many bytes the first of these frames take, as many of them as fit in so many bytes.
@@ -261,7 +268,7 @@ fn control<'f>(kind: u8, body: &[u8]) -> Result<Frame<'f>, Malformed> {
         }
         kind::DOUBTED => Some(Frame::Doubted),
         kind::CLEARED => read::<ClearedBody>(body).map(|ClearedBody { birth }| Frame::Cleared { birth }),
-        kind::MARKS => read::<MarksBody>(body).map(|body| Frame::Marks(body.marks())),
+        kind::MARKS => MarksBody::read(body).map(|body| Frame::Marks(body.marks())),
         kind::CLOSE => read::<ReasonBody>(body).and_then(ReasonBody::reason).map(Frame::Close),
         unknown => return Err(Malformed::Kind(unknown)),
     }
@@ -444,6 +451,19 @@ impl MarksBody {
         let lanes = PerLane { ordinary: self.ordinary.marks(), urgent: self.urgent.marks() };
         Marks { lanes, open: self.open.window() }
     }
+
+    /// One behind the other, as serde would write them.
+    fn write<'r>(&self, room: &'r mut [u8]) -> Option<&'r mut [u8]> {
+        let rest = self.urgent.write(self.ordinary.write(room)?)?;
+        self.open.write(rest)
+    }
+
+    /// The same, as serde would read them. What comes behind was added by a later version.
+    fn read(body: &[u8]) -> Option<Self> {
+        let (ordinary, rest) = LaneBody::read(body)?;
+        let (urgent, rest) = LaneBody::read(rest)?;
+        Some(Self { ordinary, urgent, open: WindowBody::read(rest)? })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -461,6 +481,20 @@ impl LaneBody {
     const fn marks(&self) -> LaneMarks {
         LaneMarks { received: Place { number: self.number, offset: self.offset }, taken: self.taken }
     }
+
+    fn write<'r>(&self, room: &'r mut [u8]) -> Option<&'r mut [u8]> {
+        let rest = varint::put(room, self.number)?;
+        let rest = varint::put(rest, u64::from(self.offset))?;
+        varint::put(rest, self.taken)
+    }
+
+    #[inline(always)]
+    fn read(body: &[u8]) -> Option<(Self, &[u8])> {
+        let (number, rest) = varint::take::<64>(body)?;
+        let (offset, rest) = varint::take::<32>(rest)?;
+        let (taken, rest) = varint::take::<64>(rest)?;
+        Some((Self { number, offset: u32::try_from(offset).ok()?, taken }, rest))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -476,6 +510,17 @@ impl WindowBody {
 
     const fn window(&self) -> Window {
         Window { bytes: self.bytes, messages: self.messages }
+    }
+
+    fn write<'r>(&self, room: &'r mut [u8]) -> Option<&'r mut [u8]> {
+        varint::put(varint::put(room, u64::from(self.bytes))?, u64::from(self.messages))
+    }
+
+    #[inline(always)]
+    fn read(body: &[u8]) -> Option<Self> {
+        let (bytes, rest) = varint::take::<32>(body)?;
+        let (messages, _) = varint::take::<32>(rest)?;
+        Some(Self { bytes: u32::try_from(bytes).ok()?, messages: u32::try_from(messages).ok()? })
     }
 }
 
@@ -588,5 +633,42 @@ impl ReasonBody {
             0x3f => Reason::System(SystemError::Other(self.detail)),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// In a hello they stand as serde writes them.
+        #[test]
+        fn marks_are_written_and_read_as_postcard_does(
+            numbers in any::<[(u64, u32, u64); 2]>(),
+            open in any::<(u32, u32)>(),
+            room in 0..64_usize,
+        ) {
+            let [ordinary, urgent] =
+                numbers.map(|(number, offset, taken)| LaneBody { number, offset, taken });
+            let marks = MarksBody { ordinary, urgent, open: WindowBody { bytes: open.0, messages: open.1 } };
+            let (mut ours, mut theirs) = ([0xaa; 64], [0xaa; 64]);
+            let length = write_marks(ours.get_mut(..room).unwrap_or_default(), &marks.marks());
+            let said = write(theirs.get_mut(..room).unwrap_or_default(), &marks);
+            prop_assert_eq!(length.is_ok(), said.is_ok());
+            if let (Ok(length), Ok(said)) = (length, said) {
+                prop_assert_eq!(ours.get(..length), theirs.get(..said));
+            }
+        }
+
+        #[test]
+        fn marks_are_read_as_postcard_reads_them(
+            bytes in vec(prop_oneof![4 => 0..=0x7f_u8, 1 => any::<u8>(), 1 => Just(0xff)], 0..40),
+        ) {
+            let ours = MarksBody::read(&bytes).map(|body| body.marks());
+            prop_assert_eq!(ours, read::<MarksBody>(&bytes).map(|body| body.marks()));
+        }
     }
 }
