@@ -526,8 +526,16 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// The link that the session goes over: derived whenever it is asked for, never stored.
     pub(crate) fn carrier(&self, slot: Slot) -> Option<Slot> {
-        let usable = self.links_of(slot).filter(|(_, link)| link.is_usable());
-        usable.min_by_key(|(_, link)| (link.is_suspect(), link.order)).map(|(place, _)| place)
+        let mut best = None;
+        for (place, link) in self.links_of(slot) {
+            if link.is_usable() {
+                let key = (link.is_suspect(), link.order);
+                if best.is_none_or(|(least, _)| key < least) {
+                    best = Some((key, place));
+                }
+            }
+        }
+        best.map(|(_, place)| place)
     }
 
     /// The peer with this id.

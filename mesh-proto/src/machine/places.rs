@@ -109,6 +109,10 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
         peer.used = now;
         let (before, after) = (peer.rank, peer.rank_now());
         peer.rank = after;
+        let chain = self.rank_chain(after);
+        if before == after && chain.is_none_or(|chain| chain.tail() == Some(slot)) {
+            return;
+        }
         for rank in [before, after] {
             let Some(chain) = self.rank_chain(rank) else { continue };
             let mut taken = core::mem::take(chain);

@@ -48,7 +48,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
             Ok(slot) => slot,
             Err(unable) => return Answer::Unable(unable),
         };
-        if self.carrier(slot).is_none() && !self.rules.holds(Clause::SendsWait) {
+        if !self.rules.holds(Clause::SendsWait) && self.carrier(slot).is_none() {
             return Answer::Unable(Unable::Unknown);
         }
         let takes = self.takes();
@@ -113,11 +113,11 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
     fn sent(&mut self, slot: Slot) {
         self.mail_changed(slot);
         self.used(slot);
-        if self.peers.get(slot).is_some_and(|peer| peer.session) && self.carrier(slot).is_some() {
+        let has_session = self.peers.get(slot).is_some_and(|peer| peer.session);
+        match self.carrier(slot) {
             // Whom to dial, and which link stays, does not hang on what a session has to carry.
-            self.owe_data(slot);
-        } else {
-            self.review(slot);
+            Some(carrier) if has_session => self.owe_data_on(carrier, slot),
+            Some(_) | None => self.review(slot),
         }
     }
 
@@ -135,21 +135,21 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// What waits for a peer goes out on the link that carries the session.
     pub(crate) fn owe_data(&mut self, place: Slot) {
-        if !self.mail.get(place).is_some_and(Mail::has_unsent) && !self.carrier_moved(place) {
-            return;
+        if self.mail.get(place).is_some_and(|mail| mail.kept.messages > 0 || mail.has_unsent())
+            && let Some(carrier) = self.carrier(place)
+        {
+            self.owe_data_on(carrier, place);
         }
-        let Some(carrier) = self.carrier(place) else { return };
-        if let Some(link) = self.links.get_mut(carrier) {
-            link.owes.data = true;
-        }
-        self.make_ready(carrier);
     }
 
-    /// Whether something was sent, and on another link than that which carries the session now: it may have to go again.
-    fn carrier_moved(&self, place: Slot) -> bool {
-        let Some(mail) = self.mail.get(place) else { return false };
-        let carrier = self.carrier(place).and_then(|carrier| self.links.get(carrier)).map(|link| link.id);
-        mail.kept.messages > 0 && carrier.is_some() && carrier != mail.carrier
+    /// The same, on the link that does: also what was sent on another, which may have to go again.
+    fn owe_data_on(&mut self, carrier: Slot, place: Slot) {
+        let (Some(mail), Some(link)) = (self.mail.get(place), self.links.get_mut(carrier)) else { return };
+        let moved = mail.kept.messages > 0 && mail.carrier != Some(link.id);
+        if moved || mail.has_unsent() {
+            link.owes.data = true;
+            self.make_ready(carrier);
+        }
     }
 
     /// Hands out what waits on a link, piece by piece, as far as there is room for it.
