@@ -13,11 +13,13 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use adapter_std::handle::{Builder, Mesh, Messages};
 use adapter_std::hub::{Attached, Hub, Job, Link};
-use mesh_proto::PathClass;
+use adapter_std::platform::clock::Time;
 use mesh_proto::wire::MeshSecret;
+use mesh_proto::{PathClass, Wait};
 
 use by_hand::ByHand;
 
@@ -38,6 +40,9 @@ struct End {
     link: Link,
     messages: Messages,
     woken: Arc<Woken>,
+    /// Whether the task of its driver was woken, and until when it sleeps if not.
+    task: Arc<Woken>,
+    sleeps: Option<Instant>,
 }
 
 /// Two nodes with a session.
@@ -55,7 +60,7 @@ impl End {
         let (mesh, hub) = builder.listen_nowhere().start().expect("it starts");
         let link = hub.attach(side, PathClass::Direct).expect("there is a place");
         let messages = mesh.messages();
-        Self { mesh, hub, link, messages, woken: Arc::default() }
+        Self { mesh, hub, link, messages, woken: Arc::default(), task: Arc::default(), sleeps: None }
     }
 
     /// Whether its task is to write. If not, it waits.
@@ -81,6 +86,19 @@ impl End {
             assert!(self.link.outgoing.wrote(Ok(length)));
         }
         written
+    }
+
+    /// Does what the task of a driver would do now: something if it was woken, or if it slept until now.
+    fn drive(&mut self, clock: &ByHand) {
+        let waker = Waker::from(Arc::clone(&self.task));
+        let now = clock.deadline(Wait::Until(clock.now().awake));
+        while self.sleeps <= now || self.task.0.swap(false, Ordering::Relaxed) {
+            self.sleeps = self.hub.look();
+            while let Poll::Ready(job) = self.hub.poll_job(&mut Context::from_waker(&waker)) {
+                assert!(matches!(job, Job::Look), "{job:?}");
+                self.sleeps = self.hub.look();
+            }
+        }
     }
 
     fn read(&mut self, mut bytes: &[u8]) {
@@ -196,21 +214,49 @@ fn while_the_task_writes_nobody_else_does() {
     assert_eq!(pair.b.body().as_deref(), Some(&b"hello"[..]));
 }
 
+/// When somebody who took a message hears that there is no more, or takes no other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Takes {
+    AndWaits,
+    AtOnce,
+    /// Once the driver has looked, and found nothing.
+    Later,
+    /// Once all that there was to write is written.
+    AfterWriting,
+}
+
 #[test]
 fn what_was_taken_is_told_when_more_is_waited_for_or_in_a_moment() {
     let mut pair = Pair::new(usize::MAX);
-    for waits in [true, false] {
+    for takes in [Takes::AndWaits, Takes::AtOnce, Takes::Later, Takes::AfterWriting] {
+        pair.b.drive(&pair.clock);
         pair.send("hello");
         let bytes = pair.written();
-        pair.b.read(&bytes);
+        if takes == Takes::AfterWriting {
+            pair.b.mesh.try_send(pair.a.mesh.me(), "and you").expect("there is room");
+            pair.b.read(&bytes);
+            let bytes = pair.b.write();
+            pair.a.read(&bytes);
+        } else {
+            pair.b.read(&bytes);
+        }
         assert_eq!(pair.b.write(), b"", "what it has received can wait");
+        if takes == Takes::Later {
+            pair.b.drive(&pair.clock);
+            pair.clock.pass(Duration::from_millis(5));
+            pair.b.drive(&pair.clock);
+            let bytes = pair.b.write();
+            assert_ne!(bytes, b"", "what it has received is told by now");
+            pair.a.read(&bytes);
+        }
         assert!(pair.b.body().is_some());
         assert_eq!(pair.b.write(), b"", "and so can what was taken");
-        if waits {
+        if takes == Takes::AndWaits {
             assert_eq!(pair.b.body(), None);
         } else {
+            pair.b.drive(&pair.clock);
             pair.clock.pass(Duration::from_millis(2));
-            pair.b.hub.look();
+            pair.b.drive(&pair.clock);
         }
         let bytes = pair.b.write();
         assert_ne!(bytes, b"");

@@ -6,11 +6,10 @@ use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll};
 use std::io;
-use std::time::Instant;
 
 use atomic_waker::AtomicWaker;
 use mesh_proto::node::{Input, Reader};
-use mesh_proto::{LinkId, SystemError};
+use mesh_proto::{Instant, LinkId, SystemError};
 
 use super::Hub;
 use super::pen::{Desk, Pen};
@@ -248,8 +247,8 @@ impl Signal {
     }
 
     /// The pen for somebody who sends, if that is the sooner way.
-    pub(super) fn lend(&self) -> Option<Box<Pen>> {
-        self.desk.lend(Instant::now(), || self.came.swap(false, Ordering::AcqRel))
+    pub(super) fn lend(&self, now: impl FnOnce() -> Instant) -> Option<Box<Pen>> {
+        self.desk.lend(|| self.came.swap(false, Ordering::AcqRel), now)
     }
 
     /// It comes back. Whatever it leaves to do, the task that writes does.

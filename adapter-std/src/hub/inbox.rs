@@ -54,12 +54,15 @@ struct Content {
     waiting: VecDeque<(u64, Arrived)>,
     /// What was taken, and the machine was not told yet.
     taken: Vec<Took>,
+    /// Whether somebody is going to tell the machine in a moment.
+    tells_soon: bool,
     takers: Waiters,
     over: bool,
 }
 
 impl Inbox {
-    /// Puts messages behind the others, and says whom that wakes.
+    /// Puts messages behind the others, and says whom that wakes. Whoever does so sees to it that the machine is told in a
+    /// moment what was taken.
     pub(super) fn push(&self, came: &mut VecDeque<(u64, Arrived)>, wakes: &mut Wakes) {
         if came.is_empty() {
             return;
@@ -70,11 +73,12 @@ impl Inbox {
         } else {
             content.waiting.append(came);
         }
+        content.tells_soon = true;
         wakes.take_all(&mut content.takers);
     }
 
     /// Takes the first; `None` when there is none and none will come. `first` says whether it is the first that the machine
-    /// is not told yet.
+    /// is not told yet, and nobody is going to tell it in a moment.
     #[inline(always)]
     pub(super) fn poll(
         &self,
@@ -103,15 +107,20 @@ impl Inbox {
         self.lock().take(&self.untold, first)
     }
 
-    /// What was taken and is to be told.
-    pub(super) fn taken(&self) -> Vec<Took> {
+    /// Gives what was taken and is to be told, in exchange for an empty list.
+    pub(super) fn taken(&self, to: &mut Vec<Took>) {
         self.untold.store(false, Ordering::Release);
-        mem::take(&mut self.lock().taken)
+        mem::swap(&mut self.lock().taken, to);
     }
 
     /// Whether something was taken that is to be told.
     pub(super) fn has_taken(&self) -> bool {
         self.untold.load(Ordering::Acquire)
+    }
+
+    /// Somebody is about to ask what was taken: nobody else is going to tell what is taken from now on.
+    pub(super) fn is_looked_at(&self) {
+        self.lock().tells_soon = false;
     }
 
     /// Nothing comes any more.
@@ -137,10 +146,11 @@ impl Content {
             Some(_) | None => self.taken.push(took),
         }
         // It is set under the lock alone, and what is taken to be told is taken under the lock once it is not.
-        *first = !untold.load(Ordering::Acquire);
-        if *first {
+        let is_first = !untold.load(Ordering::Acquire);
+        if is_first {
             untold.store(true, Ordering::Release);
         }
+        *first = is_first && !self.tells_soon;
         Some(arrived)
     }
 }

@@ -55,6 +55,9 @@ impl Hub {
     /// Does what is due, and says until when a driver may sleep if no job comes; `None` for ever. To be called again then,
     /// and after every job.
     pub fn look(&self) -> Option<Instant> {
+        for inbox in [&self.0.inbox, &self.0.asked] {
+            inbox.is_looked_at();
+        }
         let (wait, names) = self.with(|state| {
             let now = state.now();
             state.look(now);
@@ -164,10 +167,8 @@ impl State {
 
     /// Something was taken, or is held back: the driver's task sees to all of that in a moment.
     pub(super) fn tell_soon(&mut self) {
-        if self.rest.driver.soon == Wait::Forever {
-            let at = self.now().awake.after(SOON);
-            self.due_by(Wait::Until(at));
-        }
+        let at = self.now().awake.after(SOON);
+        self.due_by(Wait::Until(at));
     }
 
     /// Something else than the machine is due then.

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use core::mem;
 use core::net::SocketAddr;
 
-use mesh_proto::node::{Backlog, Input, Reader, Writer};
+use mesh_proto::node::{Backlog, Input, Lot, MOST_UNWRITTEN, Reader, Writer};
 use mesh_proto::{Frame, LinkId, NodeId, PathClass, Reason, Route, Side};
 
 use super::State;
@@ -111,6 +111,15 @@ impl Links {
     /// Whether there are frames that can wait, and of which nobody was told.
     pub(super) fn hold(&self) -> bool {
         !self.holding.is_empty()
+    }
+
+    /// All frames of a link, which are gone from here, and how much that came to as the machine counts it.
+    pub(super) fn take_frames(&mut self, link: LinkId, lot: &mut Lot) -> u32 {
+        self.holding.retain(|held| *held != link);
+        let Some(Entry { backlog, .. }) = self.all.get_mut(&link) else { return 0 };
+        let bytes = MOST_UNWRITTEN.saturating_sub(backlog.room(0));
+        backlog.take(lot);
+        bytes
     }
 
     /// What was held back is to be written, if it is not yet.

@@ -119,15 +119,11 @@ impl Hub {
         self.with_untold(|state| {
             for inbox in [&self.0.inbox, &self.0.asked] {
                 if inbox.has_taken() {
-                    inbox.taken().into_iter().for_each(|took| state.tell_took(took));
+                    state.tell_taken(inbox);
                 }
             }
             if self.0.outbox.is_filled() {
-                for (peer, mut messages) in self.0.outbox.take() {
-                    state.tell_sent(peer, &mut messages);
-                    state.know_room(peer, &self.0.outbox);
-                    self.0.outbox.reuse(&peer, messages);
-                }
+                state.tell_put(&self.0.outbox);
             }
             act(state)
         })
@@ -139,6 +135,9 @@ impl Hub {
         let done = act(&mut state);
         for peer in state.uncertain() {
             self.0.outbox.ask_about(&peer);
+        }
+        if state.has_come() {
+            state.tell_soon();
         }
         self.0.holds.store(state.holds(), Ordering::Release);
         let mut wakes = state.wakes();

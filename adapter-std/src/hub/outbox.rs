@@ -104,13 +104,13 @@ impl Outbox {
         self.filled.load(Ordering::Acquire)
     }
 
-    /// All that waits, by peer, in the order in which it was sent.
-    pub(super) fn take(&self) -> Vec<(NodeId, Vec<Message<'static>>)> {
+    /// Gives all that waits, by peer, in the order in which it was sent.
+    pub(super) fn take(&self, to: &mut Vec<(NodeId, Vec<Message<'static>>)>) {
         let mut content = self.content();
         self.filled.store(false, Ordering::Release);
         let Content { rows, filled } = &mut *content;
         let waiting = |peer| rows.get_mut(&peer).map(|row| (peer, mem::take(&mut row.waiting)));
-        filled.drain(..).filter_map(waiting).collect()
+        to.extend(filled.drain(..).filter_map(waiting));
     }
 
     /// Gives back a list that was told, to be filled again.

@@ -5,11 +5,10 @@ use core::mem;
 use core::time::Duration;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
-use mesh_proto::LinkId;
 use mesh_proto::node::{Lot, MOST_UNWRITTEN, Writer};
 use mesh_proto::wire::Broken;
+use mesh_proto::{Instant, LinkId};
 
 use super::State;
 
@@ -79,8 +78,8 @@ impl Pen {
             self.writer = entry.writer.take();
         }
         if self.writer.is_some() {
-            self.taken = self.taken.saturating_add(MOST_UNWRITTEN.saturating_sub(entry.backlog.room(0)));
-            entry.backlog.take(&mut self.lot);
+            let taken = state.rest.links.take_frames(link, &mut self.lot);
+            self.taken = self.taken.saturating_add(taken);
         }
     }
 
@@ -90,8 +89,9 @@ impl Pen {
         writer.seal()
     }
 
-    /// Writes what can be written without waiting. What is left, and what fails, is for the link's task.
-    pub(super) fn write_at_once(&mut self) {
+    /// Somebody who sends writes what can be written without waiting. What is left, and what fails, is for the link's task.
+    pub(super) fn write_at_once(&mut self, now: Instant) {
+        self.lent = Some(now);
         if let Some(at_once) = &self.at_once
             && !self.bytes().is_empty()
             && let Ok(length) = at_once(self.bytes())
@@ -142,15 +142,18 @@ impl Desk {
     }
 
     /// Takes the pen for somebody who sends, if nothing is left to write and it is not one of many messages that follow
-    /// each other: `came` says whether something came since it was lent last.
-    pub(super) fn lend(&self, now: Instant, came: impl FnOnce() -> bool) -> Option<Box<Pen>> {
+    /// each other: `came` says whether something came since it was lent last, and only if not the time is asked for.
+    pub(super) fn lend(
+        &self,
+        came: impl FnOnce() -> bool,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Box<Pen>> {
         let mut place = self.place();
-        let Whereabouts::Lies(pen) = &mut *place else { return None };
-        let follows = pen.lent.is_some_and(|lent| now.saturating_duration_since(lent) < ONE_BY_ONE);
-        if pen.at_once.is_none() || !pen.bytes().is_empty() || (!came() && follows) {
+        let Whereabouts::Lies(pen) = &*place else { return None };
+        let follows = || pen.lent.is_some_and(|lent| now().since(lent) < ONE_BY_ONE);
+        if pen.at_once.is_none() || !pen.bytes().is_empty() || (!came() && follows()) {
             return None;
         }
-        pen.lent = Some(now);
         match mem::replace(&mut *place, Whereabouts::InUse) {
             Whereabouts::Lies(pen) => Some(pen),
             Whereabouts::Unopened | Whereabouts::InUse | Whereabouts::Cleared => None,
@@ -182,22 +185,29 @@ mod tests {
 
     #[test]
     fn it_is_lent_for_one_message_and_not_for_the_next_unless_something_came_or_time_went() {
-        let (desk, now) = (Desk::default(), Instant::now());
-        assert!(desk.lend(now, || true).is_none(), "nobody writes yet");
+        let (desk, start) = (Desk::default(), Instant::START);
+        assert!(desk.lend(|| true, || start).is_none(), "nobody writes yet");
         let mut pen = desk.open();
         desk.lay(pen);
-        assert!(desk.lend(now, || true).is_none(), "it cannot write at once");
+        assert!(desk.lend(|| true, || start).is_none(), "it cannot write at once");
         pen = desk.take().expect("it lies there");
         pen.writes_at_once(Box::new(|bytes| Ok(bytes.len())));
-        assert!(desk.lend(now, || true).is_none(), "somebody has it");
+        assert!(desk.lend(|| true, || start).is_none(), "somebody has it");
         desk.lay(pen);
-        let lent = |now, came| desk.lend(now, || came).map(|pen| desk.lay(pen)).is_some();
-        assert!(lent(now, false));
-        assert!(!lent(now, false));
-        assert!(lent(now, true));
-        assert!(lent(now + ONE_BY_ONE, false));
+        let lent = |now, came| match desk.lend(|| came, || now) {
+            Some(mut pen) => {
+                pen.write_at_once(now);
+                desk.lay(pen);
+                true
+            }
+            None => false,
+        };
+        assert!(lent(start, false));
+        assert!(!lent(start, false));
+        assert!(lent(start, true));
+        assert!(lent(start.after(ONE_BY_ONE), false));
         desk.clear();
-        assert!(!lent(now + 2 * ONE_BY_ONE, true), "nobody writes any more");
+        assert!(!lent(start.after(2 * ONE_BY_ONE), true), "nobody writes any more");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use core::mem;
 use core::task::Waker;
 
 use mesh_proto::node::Input;
-use mesh_proto::{Answer, LinkId, Message, NodeId, Now, Standing, Unable};
+use mesh_proto::{Answer, Instant, LinkId, Message, NodeId, Now, Standing, Unable};
 
 use super::halves::Signal;
 use super::outbox::{Outbox, Put};
@@ -42,10 +42,10 @@ impl Hub {
     /// Sees to it that what waits is told: at once if nobody writes to that peer, so that nobody has to be woken for it.
     fn nudge(&self, put: Put) {
         let Put::Nudge { writer, link } = put else { return };
-        match writer.lend() {
+        match writer.lend(|| self.0.time.now().awake) {
             Some(mut pen) => {
-                self.fetch(&mut pen, link, &writer);
-                pen.write_at_once();
+                let now = self.fetch(&mut pen, link, &writer);
+                pen.write_at_once(now);
                 writer.give_back(pen);
             }
             None => writer.nudge(),
@@ -56,11 +56,12 @@ impl Hub {
         }
     }
 
-    /// Gives a pen what lies with the node for its link.
-    pub(super) fn fetch(&self, pen: &mut Pen, link: LinkId, signal: &Signal) {
-        self.with(|state| {
+    /// Gives a pen what lies with the node for its link, and says when.
+    pub(super) fn fetch(&self, pen: &mut Pen, link: LinkId, signal: &Signal) -> Instant {
+        let now = self.with(|state| {
             pen.fetch(link, state);
             signal.sees();
+            state.now().awake
         });
         if self.0.outbox.is_filled() {
             // Put in a moment ago, when it was known already that there is something to write: nobody was nudged.
@@ -69,6 +70,7 @@ impl Hub {
         if pen.seal().is_err() {
             self.with(|state| state.tell(Input::Broken { link }));
         }
+        now
     }
 }
 
@@ -98,8 +100,20 @@ impl State {
         Err(why)
     }
 
+    /// Tells of all messages that lie in the outbox.
+    pub(super) fn tell_put(&mut self, outbox: &Outbox) {
+        let mut put = mem::take(&mut self.spare.put);
+        outbox.take(&mut put);
+        for (peer, mut messages) in put.drain(..) {
+            self.tell_sent(peer, &mut messages);
+            self.know_room(peer, outbox);
+            outbox.reuse(&peer, messages);
+        }
+        self.spare.put = put;
+    }
+
     /// Tells of messages that were sent a moment ago, when they fitted. The list is empty then.
-    pub(super) fn tell_sent(&mut self, peer: NodeId, messages: &mut Vec<Message<'static>>) {
+    fn tell_sent(&mut self, peer: NodeId, messages: &mut Vec<Message<'static>>) {
         let answer = if self.rest.post.has_unsent(&peer) {
             Answer::Sent { queued: 0, stopped: Some(Unable::NoRoom) }
         } else {

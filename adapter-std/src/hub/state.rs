@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use mesh_proto::node::{Input, Node, Order};
 use mesh_proto::question::{Head, Reply};
-use mesh_proto::{Answer, Cursor, LinkId, NodeId, Now, Outcome, Route, Standing, Unable, Wait};
+use mesh_proto::{Answer, Cursor, LinkId, Message, NodeId, Now, Outcome, Route, Standing, Unable, Wait};
 
 use super::Serving;
 use super::asks::{self, Asks};
@@ -32,9 +32,17 @@ pub(crate) struct State {
     read: Option<Now>,
     pub(super) names: Names,
     pub(super) rest: Rest,
+    pub(super) spare: Spare,
     /// What the readers of news were woken for.
     told: Cursor,
     last: Now,
+}
+
+/// Lists that are empty but while they are told, and kept so that none is made for each turn.
+#[derive(Debug, Default)]
+pub(super) struct Spare {
+    pub(super) taken: Vec<Took>,
+    pub(super) put: Vec<(NodeId, Vec<Message<'static>>)>,
 }
 
 /// What the orders of a node touch.
@@ -71,8 +79,8 @@ impl State {
         let last = time.now();
         let asks = Asks::beginning_at(node.mesh().incarnation().bits);
         let rest = Rest { serving, asks, ..Rest::default() };
-        let (names, told) = (Names::default(), Cursor::default());
-        Self { node, time, read: None, names, rest, told, last }
+        let (names, spare, told) = (Names::default(), Spare::default(), Cursor::default());
+        Self { node, time, read: None, names, rest, spare, told, last }
     }
 
     pub(crate) fn node(&self) -> &Node {

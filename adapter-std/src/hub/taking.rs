@@ -1,5 +1,6 @@
 //! Messages and questions that come: who gets them, and when the machine hears that they were taken.
 
+use core::mem;
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 
@@ -51,8 +52,8 @@ impl Hub {
         taken
     }
 
-    /// The machine is told what was taken with whatever it is told next, in a moment, or once whoever takes waits for more:
-    /// then what was held back is written, too.
+    /// The machine is told what was taken with whatever it is told next, or in a moment, to which the driver's task sees, or
+    /// once whoever takes waits for more: then what was held back is written, too.
     fn taken(&self, inbox: &Inbox, any: bool, first: bool) {
         if first {
             self.with_untold(State::tell_soon);
@@ -63,8 +64,19 @@ impl Hub {
 }
 
 impl State {
-    pub(super) fn tell_took(&mut self, took: Took) {
-        self.tell(Input::Took { peer: took.peer, lane: took.lane, serial: took.serial });
+    /// Tells what was taken from here.
+    pub(super) fn tell_taken(&mut self, inbox: &Inbox) {
+        let mut taken = mem::take(&mut self.spare.taken);
+        inbox.taken(&mut taken);
+        for Took { peer, lane, serial } in taken.drain(..) {
+            self.tell(Input::Took { peer, lane, serial });
+        }
+        self.spare.taken = taken;
+    }
+
+    /// Whether something came that is about to lie where it is taken.
+    pub(super) fn has_come(&self) -> bool {
+        !(self.rest.came.is_empty() && self.rest.questions.is_empty())
     }
 }
 

@@ -78,9 +78,11 @@ impl Wakes {
 
     /// Wakes them.
     pub(super) fn wake(self) {
-        self.few.into_iter().flatten().chain(self.more).for_each(Waker::wake);
+        self.few.into_iter().flatten().for_each(Waker::wake);
+        self.more.into_iter().for_each(Waker::wake);
         self.over.iter().for_each(|signal| signal.wake());
-        self.writer.iter().chain(&self.writers).for_each(|signal| signal.nudge());
+        self.writer.into_iter().for_each(|signal| signal.nudge());
+        self.writers.iter().for_each(|signal| signal.nudge());
     }
 }
 

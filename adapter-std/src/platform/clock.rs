@@ -34,13 +34,24 @@ pub trait Time: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
+    /// What the second clock said when this one was made.
+    elapsed: Duration,
 }
 
 impl Clock {
     /// A clock that counts from now.
     #[must_use]
     pub fn new() -> Self {
-        Self { origin: Instant::now() }
+        // In this order, so that an interruption in between makes more of what was read be read again, and not less.
+        let elapsed = elapsed();
+        Self { origin: Instant::now(), elapsed }
+    }
+
+    /// Whether both clocks have gone on alike up to these readings, so that nothing lay between them: as long as the system
+    /// was never suspended, they say so themselves.
+    fn went_alike(&self, awake: Instant, elapsed: Duration) -> bool {
+        let awake = awake.saturating_duration_since(self.origin);
+        elapsed.saturating_sub(self.elapsed).saturating_sub(awake) <= ONE_MOMENT
     }
 }
 
@@ -50,6 +61,9 @@ impl Time for Clock {
         let mut elapsed = elapsed();
         // Being interrupted between two readings would look like a suspend.
         for _ in 1..ATTEMPTS {
+            if self.went_alike(before, elapsed) {
+                break;
+            }
             let after = Instant::now();
             if after.saturating_duration_since(before) <= ONE_MOMENT {
                 break;

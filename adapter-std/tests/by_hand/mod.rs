@@ -12,22 +12,34 @@ use adapter_std::platform::clock::Time;
 use mesh_proto::{Now, Wait};
 
 /// Leaves everything to the test.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ByHand(Arc<AtomicU64>);
+#[derive(Clone, Debug)]
+pub(crate) struct ByHand {
+    origin: Instant,
+    micros: Arc<AtomicU64>,
+}
 
 impl ByHand {
     pub(crate) fn pass(&self, span: Duration) {
-        self.0.fetch_add(span.as_micros() as u64, Ordering::Relaxed);
+        self.micros.fetch_add(span.as_micros() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Default for ByHand {
+    fn default() -> Self {
+        Self { origin: Instant::now(), micros: Arc::default() }
     }
 }
 
 impl Time for ByHand {
     fn now(&self) -> Now {
-        Now::single(mesh_proto::Instant::from_micros(self.0.load(Ordering::Relaxed)))
+        Now::single(mesh_proto::Instant::from_micros(self.micros.load(Ordering::Relaxed)))
     }
 
     fn deadline(&self, wait: Wait) -> Option<Instant> {
-        matches!(wait, Wait::Until(_)).then(Instant::now)
+        match wait {
+            Wait::Until(at) => Some(self.origin + Duration::from_micros(at.as_micros())),
+            Wait::Forever => None,
+        }
     }
 }
 
