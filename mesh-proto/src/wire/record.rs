@@ -197,7 +197,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Records<B> {
     pub fn space(&mut self) -> &mut [u8] {
         let room = self.room.as_mut();
         if self.from > 0 {
-            room.copy_within(self.from..self.to, 0);
+            if self.from < self.to {
+                room.copy_within(self.from..self.to, 0);
+            }
             (self.from, self.to) = (0, self.to - self.from);
         }
         room.get_mut(self.to..).unwrap_or_default()

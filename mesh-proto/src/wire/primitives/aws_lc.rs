@@ -35,10 +35,12 @@ impl Aead for ChaChaPoly {
         new(&CHACHA20_POLY1305, key).map(Self)
     }
 
+    #[inline(always)]
     fn seal(&self, nonce: &[u8; 12], also: &[u8], text: &mut [u8]) -> Option<Tag> {
         seal(&self.0, nonce, also, text)
     }
 
+    #[inline(always)]
     fn open(&self, nonce: &[u8; 12], also: &[u8], text: &mut [u8], tag: &Tag) -> Option<()> {
         open(&self.0, nonce, also, text, tag)
     }
@@ -51,10 +53,12 @@ impl Aead for AesGcm {
         new(&AES_256_GCM, key).map(Self)
     }
 
+    #[inline(always)]
     fn seal(&self, nonce: &[u8; 12], also: &[u8], text: &mut [u8]) -> Option<Tag> {
         seal(&self.0, nonce, also, text)
     }
 
+    #[inline(always)]
     fn open(&self, nonce: &[u8; 12], also: &[u8], text: &mut [u8], tag: &Tag) -> Option<()> {
         open(&self.0, nonce, also, text, tag)
     }
@@ -64,12 +68,14 @@ fn new(algorithm: &'static Algorithm, key: &[u8; 32]) -> Option<LessSafeKey> {
     UnboundKey::new(algorithm, key).ok().map(LessSafeKey::new)
 }
 
+#[inline(always)]
 fn seal(key: &LessSafeKey, nonce: &[u8; 12], also: &[u8], text: &mut [u8]) -> Option<Tag> {
     let nonce = Nonce::assume_unique_for_key(*nonce);
     let tag = key.seal_in_place_separate_tag(nonce, Aad::from(also), text).ok()?;
     tag.as_ref().try_into().ok()
 }
 
+#[inline(always)]
 fn open(key: &LessSafeKey, nonce: &[u8; 12], also: &[u8], text: &mut [u8], tag: &Tag) -> Option<()> {
     let nonce = Nonce::assume_unique_for_key(*nonce);
     key.open_in_place_separate_tag(nonce, Aad::from(also), tag, text).ok().map(drop)
