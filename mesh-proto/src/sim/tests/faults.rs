@@ -279,3 +279,18 @@ fn what_a_frozen_sender_could_not_be_told_it_is_told_afterwards() {
     world.run_for(secs(10));
     assert_eq!(world.take_settled(a), [(world.id(b), 0, Outcome::Taken)], "{}", world.report());
 }
+
+#[test]
+fn what_the_news_told_is_kept_from_run_to_run() {
+    let (mut world, a, b, _) = pair(31, quiet_lan());
+    let told = world.changes(a, b);
+    assert!(matches!(told.as_slice(), [.., Standing::Up { .. }]), "{told:?}");
+    world.stop(a, Stop::Kill);
+    world.start(a, Start::Fresh);
+    world.keep(a, b);
+    world.run_until(secs(9), |world| world.agreed(a, b)).expect("they agree again");
+    let in_all = world.changes(a, b);
+    let (before, since) = in_all.split_at(told.len());
+    assert_eq!(before, told);
+    assert!(matches!(since, [.., Standing::Up { .. }]), "{since:?}");
+}

@@ -330,3 +330,18 @@ fn a_storm_that_never_ends_is_one() {
     }
     world.run_for(secs(1));
 }
+
+#[test]
+fn what_the_news_told_is_kept_from_run_to_run() {
+    let (mut world, a, b) = pair(31);
+    let told = world.changes(a, b);
+    assert!(matches!(told.as_slice(), [.., Standing::Up { .. }]), "{told:?}");
+    world.stop(a, Stop::Kill);
+    world.start(a, Start::Fresh);
+    world.keep(a, b);
+    world.run_until(secs(9), |world| world.agreed(a, b)).expect("they agree again");
+    let in_all = world.changes(a, b);
+    let (before, since) = in_all.split_at(told.len());
+    assert_eq!(before, told);
+    assert!(matches!(since, [.., Standing::Up { .. }]), "{since:?}");
+}
