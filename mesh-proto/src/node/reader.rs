@@ -12,10 +12,13 @@ use crate::body::Body;
 use crate::frame::Frame;
 use crate::wire::{Broken, Frames, HEAD, Opener};
 
-/// A read asks for this much at first, and while little comes.
+/// A read asks for this much at first, and while little comes; for less where half of that is left from the one before.
 const LEAST_READ: usize = 4 * 1024;
 /// And for no more than this.
 const MOST_READ: usize = 128 * 1024;
+
+/// Space that is more than so many times what is asked for is given back.
+const MOST_SPARE: usize = 4;
 
 /// The half of a link that opens what comes. It needs nothing of the node, so it can work outside the lock that guards it.
 ///
@@ -43,13 +46,10 @@ impl Reader {
 
     /// Where to read to: never empty.
     pub fn space(&mut self) -> &mut [u8] {
-        if self.came == 0 && self.bytes.len() > 4 * self.asks {
-            // Much came once, and little comes now: an idle link keeps little.
-            (self.bytes, self.frames) = (BytesMut::new(), Vec::new());
-        }
         let missing = self.length().map_or(0, |length| length.min(self.longest).saturating_sub(self.came));
         // What is left of the last space is used up first: to make space costs as much as to fill it.
-        if self.bytes.len() < self.came + missing.max(self.asks / 2) {
+        let too_little = self.bytes.len() < self.came + missing.max(self.asks / 2);
+        if too_little || (self.came == 0 && self.bytes.len() > MOST_SPARE * self.asks) {
             self.renew(self.came + missing.max(self.asks));
         }
         self.bytes.get_mut(self.came..).unwrap_or_default()
@@ -58,7 +58,13 @@ impl Reader {
     /// Makes space for so many bytes, those that came included: where it was, unless somebody keeps what was read there.
     fn renew(&mut self, space: usize) {
         self.bytes.truncate(self.came);
-        if !self.bytes.try_reclaim(space - self.came) {
+        let is_there = self.bytes.try_reclaim(space - self.came);
+        let too_much = self.bytes.capacity() > MOST_SPARE * space;
+        if too_much {
+            // Much came once, and little comes now: an idle link keeps little.
+            self.frames = Vec::new();
+        }
+        if too_much || !is_there {
             let mut bytes = BytesMut::with_capacity(space);
             bytes.extend_from_slice(&self.bytes);
             self.bytes = bytes;

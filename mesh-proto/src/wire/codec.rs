@@ -649,10 +649,15 @@ mod tests {
         fn marks_are_written_and_read_as_postcard_does(
             numbers in any::<[(u64, u32, u64); 2]>(),
             open in any::<(u32, u32)>(),
+            short in any::<[u8; 8]>(),
             room in 0..64_usize,
         ) {
-            let [ordinary, urgent] =
-                numbers.map(|(number, offset, taken)| LaneBody { number, offset, taken });
+            let mut short = short.into_iter().map(u32::from);
+            let mut long = |number: u64| number >> (short.next().unwrap_or_default() % 64);
+            let [ordinary, urgent] = numbers.map(|(number, offset, taken)| {
+                let offset = long(u64::from(offset) << 32) >> 32;
+                LaneBody { number: long(number), offset: offset as u32, taken: long(taken) }
+            });
             let marks = MarksBody { ordinary, urgent, open: WindowBody { bytes: open.0, messages: open.1 } };
             let (mut ours, mut theirs) = ([0xaa; 64], [0xaa; 64]);
             let length = write_marks(ours.get_mut(..room).unwrap_or_default(), &marks.marks());
