@@ -60,7 +60,15 @@ impl End {
         let (mesh, hub) = builder.listen_nowhere().start().expect("it starts");
         let link = hub.attach(side, PathClass::Direct).expect("there is a place");
         let messages = mesh.messages();
-        Self { mesh, hub, link, messages, woken: Arc::default(), task: Arc::default(), sleeps: None }
+        Self {
+            mesh,
+            hub,
+            link,
+            messages,
+            woken: Arc::default(),
+            task: Arc::new(Woken(AtomicBool::new(true))),
+            sleeps: None,
+        }
     }
 
     /// Whether its task is to write. If not, it waits.
@@ -92,7 +100,9 @@ impl End {
     fn drive(&mut self, clock: &ByHand) {
         let waker = Waker::from(Arc::clone(&self.task));
         let now = clock.deadline(Wait::Until(clock.now().awake));
-        while self.sleeps <= now || self.task.0.swap(false, Ordering::Relaxed) {
+        while self.sleeps.is_some_and(|until| Some(until) <= now)
+            || self.task.0.swap(false, Ordering::Relaxed)
+        {
             self.sleeps = self.hub.look();
             while let Poll::Ready(job) = self.hub.poll_job(&mut Context::from_waker(&waker)) {
                 assert!(matches!(job, Job::Look), "{job:?}");
@@ -262,6 +272,81 @@ fn what_was_taken_is_told_when_more_is_waited_for_or_in_a_moment() {
         assert_ne!(bytes, b"");
         pair.a.read(&bytes);
         pair.pass(Duration::from_millis(10));
+    }
+}
+
+/// The task of the driver looks just when a message comes, and has to wait until it is there. Only then it is taken.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_comes_while_the_driver_begins_to_look_is_told_in_a_moment_too() {
+    use std::thread;
+
+    let mut pair = Pair::new(usize::MAX);
+    pair.b.drive(&pair.clock);
+    pair.send("one");
+    let bytes = pair.written();
+    pair.b.read(&bytes);
+    pair.b.drive(&pair.clock);
+    assert!(pair.b.body().is_some());
+    pair.clock.pass(Duration::from_millis(2));
+    pair.send("two");
+    let bytes = pair.written();
+
+    let stands = Arc::clone(&pair.clock.stands);
+    let (reads, looks) = (Named::default(), Named::default());
+    let End { hub, sleeps, link: Link { incoming, .. }, .. } = &mut pair.b;
+    thread::scope(|scope| {
+        let stopped = stands.lock();
+        scope.spawn(|| {
+            reads.tell();
+            incoming.space()[..bytes.len()].copy_from_slice(&bytes);
+            assert!(incoming.came(Ok(bytes.len())));
+        });
+        reads.until_it_waits();
+        let looking = scope.spawn(|| {
+            looks.tell();
+            hub.look()
+        });
+        looks.until_it_waits();
+        drop(stopped);
+        *sleeps = looking.join().expect("it does not panic");
+    });
+
+    let bytes = pair.b.write();
+    pair.a.read(&bytes);
+    assert_eq!(pair.b.body().as_deref(), Some(&b"two"[..]));
+    pair.b.drive(&pair.clock);
+    pair.clock.pass(Duration::from_millis(2));
+    pair.b.drive(&pair.clock);
+    assert_ne!(pair.b.write(), b"", "that it was taken");
+}
+
+/// A thread by its name in the system, once it has told it.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Default)]
+struct Named(std::sync::OnceLock<std::path::PathBuf>);
+
+#[cfg(target_os = "linux")]
+impl Named {
+    fn tell(&self) {
+        let name = std::fs::read_link("/proc/thread-self").expect("every thread has a name");
+        self.0.set(name).expect("it tells it once");
+    }
+
+    /// Until the thread waits for something that it cannot have yet.
+    fn until_it_waits(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            assert!(Instant::now() < deadline, "it does not wait");
+            let stat = self
+                .0
+                .get()
+                .and_then(|name| std::fs::read_to_string(format!("/proc/{}/stat", name.display())).ok());
+            if stat.is_some_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))) {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 }
 

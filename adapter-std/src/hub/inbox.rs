@@ -54,7 +54,7 @@ struct Content {
     waiting: VecDeque<(u64, Arrived)>,
     /// What was taken, and the machine was not told yet.
     taken: Vec<Took>,
-    /// Whether somebody is going to tell the machine in a moment.
+    /// Whether somebody is going to tell the machine in a moment. It changes under the lock of the node.
     tells_soon: bool,
     takers: Waiters,
     over: bool,
@@ -118,8 +118,9 @@ impl Inbox {
         self.untold.load(Ordering::Acquire)
     }
 
-    /// Somebody is about to ask what was taken: nobody else is going to tell what is taken from now on.
-    pub(super) fn is_looked_at(&self) {
+    /// Who was going to tell does so now: nobody is going to tell what is taken after that. The node is locked from before
+    /// this until all is told, and so it is for whoever puts messages in.
+    pub(super) fn is_told_now(&self) {
         self.lock().tells_soon = false;
     }
 

@@ -11,6 +11,7 @@ use mesh_proto::node::Input;
 use mesh_proto::{LinkId, Now, PathClass, Route, SystemError, Wait};
 
 use super::halves::{Link, Over, Signal};
+use super::inbox::Inbox;
 use super::state::Rest;
 use super::{Hub, State};
 use crate::platform::errors::system_error;
@@ -55,11 +56,13 @@ impl Hub {
     /// Does what is due, and says until when a driver may sleep if no job comes; `None` for ever. To be called again then,
     /// and after every job.
     pub fn look(&self) -> Option<Instant> {
-        for inbox in [&self.0.inbox, &self.0.asked] {
-            inbox.is_looked_at();
-        }
-        let (wait, names) = self.with(|state| {
+        let (wait, names) = self.with_untold(|state| {
             let now = state.now();
+            if state.tells_now(now) {
+                // First, so that what is taken meanwhile is told now, or by whoever takes it.
+                self.inboxes().into_iter().for_each(Inbox::is_told_now);
+            }
+            self.tell_all(state);
             state.look(now);
             let names = state.names.due(now.awake);
             (state.awaited(), names)
@@ -144,13 +147,17 @@ impl Default for Driver {
 }
 
 impl State {
+    /// Whether what was taken, and what is held back, is to be told now.
+    fn tells_now(&self, now: Now) -> bool {
+        is_due(self.rest.driver.soon, now)
+    }
+
     /// Does what is due.
     pub(super) fn look(&mut self, now: Now) {
-        let due = |wait: Wait| matches!(wait, Wait::Until(at) if at <= now.awake);
-        if due(self.rest.driver.machine) {
+        if is_due(self.rest.driver.machine, now) {
             self.tell_at(now, Input::Tick);
         }
-        if due(self.rest.driver.soon) {
+        if self.tells_now(now) {
             self.rest.driver.soon = Wait::Forever;
             self.let_go();
             self.rest.post.look_again(&mut self.rest.wakes);
@@ -165,7 +172,7 @@ impl State {
         driver.sleeps
     }
 
-    /// Something was taken, or is held back: the driver's task sees to all of that in a moment.
+    /// Something came and may be taken, was taken, or is held back: the driver's task sees to all of that in a moment.
     pub(super) fn tell_soon(&mut self) {
         let at = self.now().awake.after(SOON);
         self.due_by(Wait::Until(at));
@@ -209,6 +216,10 @@ impl Rest {
         self.driver.nudged = true;
         self.wakes.take(&mut self.driver.waits);
     }
+}
+
+fn is_due(wait: Wait, now: Now) -> bool {
+    matches!(wait, Wait::Until(at) if at <= now.awake)
 }
 
 /// The earlier of two times to wait until.

@@ -117,16 +117,25 @@ impl Hub {
     /// Does something with the node once it knows all that was sent and taken, and then wakes whoever that concerns.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         self.with_untold(|state| {
-            for inbox in [&self.0.inbox, &self.0.asked] {
-                if inbox.has_taken() {
-                    state.tell_taken(inbox);
-                }
-            }
-            if self.0.outbox.is_filled() {
-                state.tell_put(&self.0.outbox);
-            }
+            self.tell_all(state);
             act(state)
         })
+    }
+
+    /// Tells the node all that was sent and taken.
+    fn tell_all(&self, state: &mut State) {
+        for inbox in self.inboxes() {
+            if inbox.has_taken() {
+                state.tell_taken(inbox);
+            }
+        }
+        if self.0.outbox.is_filled() {
+            state.tell_put(&self.0.outbox);
+        }
+    }
+
+    fn inboxes(&self) -> [&Inbox; 2] {
+        [&self.0.inbox, &self.0.asked]
     }
 
     fn with_untold<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {

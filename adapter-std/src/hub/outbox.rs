@@ -39,9 +39,9 @@ struct Row {
     waiting: Vec<Message<'static>>,
 }
 
-/// A list that was told is kept for the next messages if it has room for no more than so many: some 70 KiB for each peer that
-/// is up and was sent much.
-const KEPT: usize = 1024;
+/// A list that was told is kept to be filled again if it has room for no more than so many: of messages, some 70 KiB for each
+/// peer that is up and was sent much.
+pub(super) const KEPT: usize = 1024;
 
 /// What room is left with a message; nothing if it does not fit.
 fn without(room: Window, message: &Message<'_>) -> Option<Window> {

@@ -10,6 +10,7 @@ use mesh_proto::question::Head;
 use mesh_proto::{Delivery, NodeId};
 
 use super::inbox::{Arrived, Inbox, Received, Took};
+use super::outbox::KEPT;
 use super::state::Rest;
 use super::wakes::Place;
 use super::{Hub, State, asks};
@@ -71,7 +72,9 @@ impl State {
         for Took { peer, lane, serial } in taken.drain(..) {
             self.tell(Input::Took { peer, lane, serial });
         }
-        self.spare.taken = taken;
+        if taken.capacity() <= KEPT {
+            self.spare.taken = taken;
+        }
     }
 
     /// Whether something came that is about to lie where it is taken.

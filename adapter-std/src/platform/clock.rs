@@ -22,7 +22,8 @@ pub trait Time: fmt::Debug + Send + Sync + 'static {
     fn deadline(&self, wait: Wait) -> Option<Instant>;
 }
 
-/// Both clocks of this system, counted from when the clock was made. Copies agree with each other.
+/// Both clocks of this system: the first counted from when this was made, the second as the system counts it. Copies agree
+/// with each other.
 ///
 /// | system | `awake` | `elapsed` |
 /// |---|---|---|
@@ -34,7 +35,7 @@ pub trait Time: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
-    /// What the second clock said when this one was made.
+    /// What the second clock said then: where it begins to count is the system's.
     elapsed: Duration,
 }
 
@@ -51,7 +52,7 @@ impl Clock {
     /// was never suspended, they say so themselves.
     fn went_alike(&self, awake: Instant, elapsed: Duration) -> bool {
         let awake = awake.saturating_duration_since(self.origin);
-        elapsed.saturating_sub(self.elapsed).saturating_sub(awake) <= ONE_MOMENT
+        elapsed.saturating_sub(self.elapsed).abs_diff(awake) <= ONE_MOMENT
     }
 }
 

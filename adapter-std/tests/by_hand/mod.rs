@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::io;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use adapter_std::handle::{Driver, Mesh, Started};
@@ -16,6 +17,8 @@ use mesh_proto::{Now, Wait};
 pub(crate) struct ByHand {
     origin: Instant,
     micros: Arc<AtomicU64>,
+    /// Whoever reads it waits while this is held.
+    pub(crate) stands: Arc<Mutex<()>>,
 }
 
 impl ByHand {
@@ -26,12 +29,13 @@ impl ByHand {
 
 impl Default for ByHand {
     fn default() -> Self {
-        Self { origin: Instant::now(), micros: Arc::default() }
+        Self { origin: Instant::now(), micros: Arc::default(), stands: Arc::default() }
     }
 }
 
 impl Time for ByHand {
     fn now(&self) -> Now {
+        let _reads = self.stands.lock();
         Now::single(mesh_proto::Instant::from_micros(self.micros.load(Ordering::Relaxed)))
     }
 
