@@ -135,7 +135,7 @@ impl<S: Storage, R: Rules> Mesh<S, R> {
 
     /// What waits for a peer goes out on the link that carries the session.
     pub(crate) fn owe_data(&mut self, place: Slot) {
-        if self.mail.get(place).is_some_and(|mail| mail.kept.messages > 0 || mail.has_unsent())
+        if self.mail.get(place).is_some_and(|mail| mail.kept.messages > 0)
             && let Some(carrier) = self.carrier(place)
         {
             self.owe_data_on(carrier, place);
