@@ -100,15 +100,18 @@ impl End {
     fn drive(&mut self, clock: &ByHand) {
         let waker = Waker::from(Arc::clone(&self.task));
         let now = clock.deadline(Wait::Until(clock.now().awake));
-        while self.sleeps.is_some_and(|until| Some(until) <= now)
-            || self.task.0.swap(false, Ordering::Relaxed)
-        {
+        for _ in 0..100 {
+            let is_due = self.sleeps.is_some_and(|until| Some(until) <= now);
+            if !(is_due || self.task.0.swap(false, Ordering::Relaxed)) {
+                return;
+            }
             self.sleeps = self.hub.look();
             while let Poll::Ready(job) = self.hub.poll_job(&mut Context::from_waker(&waker)) {
                 assert!(matches!(job, Job::Look), "{job:?}");
                 self.sleeps = self.hub.look();
             }
         }
+        panic!("it never sleeps");
     }
 
     fn read(&mut self, mut bytes: &[u8]) {

@@ -134,6 +134,8 @@ mod rotation;
 mod settings;
 mod shaking;
 mod sources;
+#[cfg(feature = "alloc")]
+mod spare;
 mod taking;
 #[cfg(feature = "alloc")]
 mod writer;

@@ -8,6 +8,7 @@ use core::mem;
 use bytes::{Bytes, BytesMut};
 
 use super::inside::record_length;
+use super::spare::Spare;
 use crate::body::Body;
 use crate::frame::Frame;
 use crate::wire::{Broken, Frames, HEAD, Opener};
@@ -17,8 +18,8 @@ const LEAST_READ: usize = 4 * 1024;
 /// And for no more than this.
 const MOST_READ: usize = 128 * 1024;
 
-/// Space that is more than so many times what is asked for is given back.
-const MOST_SPARE: usize = 4;
+/// Room for frames that need not be given back.
+const FEW: usize = 32;
 
 /// The half of a link that opens what comes. It needs nothing of the node, so it can work outside the lock that guards it.
 ///
@@ -30,26 +31,44 @@ pub struct Reader {
     longest: usize,
     /// What came and is not opened, and behind it the space for more.
     bytes: BytesMut,
+    /// How large that is in all, with what is read already.
+    whole: usize,
+    spare_bytes: Spare,
     /// How much came.
     came: usize,
     /// How much to ask for.
     asks: usize,
     /// Room for the frames of what is opened: empty in between.
     frames: Vec<Frame<'static>>,
+    spare_frames: Spare,
 }
 
 impl Reader {
     pub(super) fn new(opener: Opener, record: u32) -> Self {
         let (opener, longest) = (Box::new(opener), record_length(record));
-        Self { opener, longest, bytes: BytesMut::new(), came: 0, asks: LEAST_READ, frames: Vec::new() }
+        Self {
+            opener,
+            longest,
+            bytes: BytesMut::new(),
+            whole: 0,
+            spare_bytes: Spare::default(),
+            came: 0,
+            asks: LEAST_READ,
+            frames: Vec::new(),
+            spare_frames: Spare::default(),
+        }
     }
 
     /// Where to read to: never empty.
     pub fn space(&mut self) -> &mut [u8] {
         let missing = self.length().map_or(0, |length| length.min(self.longest).saturating_sub(self.came));
         // What is left of the last space is used up first: to make space costs as much as to fill it.
-        let too_little = self.bytes.len() < self.came + missing.max(self.asks / 2);
-        if too_little || (self.came == 0 && self.bytes.len() > MOST_SPARE * self.asks) {
+        let wanted = if missing > 0 { missing } else { self.asks / 2 };
+        if self.came == 0 && self.spare_bytes.is_too_much(self.whole, self.asks) {
+            // Much came once, and little comes now: an idle link keeps little.
+            (self.bytes, self.whole) = (BytesMut::new(), 0);
+        }
+        if self.bytes.len() < self.came + wanted {
             self.renew(self.came + missing.max(self.asks));
         }
         self.bytes.get_mut(self.came..).unwrap_or_default()
@@ -58,16 +77,10 @@ impl Reader {
     /// Makes space for so many bytes, those that came included: where it was, unless somebody keeps what was read there.
     fn renew(&mut self, space: usize) {
         self.bytes.truncate(self.came);
-        let is_there = self.bytes.try_reclaim(space - self.came);
-        let too_much = self.bytes.capacity() > MOST_SPARE * space;
-        if too_much {
-            // Much came once, and little comes now: an idle link keeps little.
-            self.frames = Vec::new();
-        }
-        if too_much || !is_there {
+        if !self.bytes.try_reclaim(space - self.came) {
             let mut bytes = BytesMut::with_capacity(space);
             bytes.extend_from_slice(&self.bytes);
-            self.bytes = bytes;
+            (self.bytes, self.whole) = (bytes, space);
         }
         self.bytes.resize(space, 0);
     }
@@ -88,6 +101,7 @@ impl Reader {
         self.bytes.truncate(self.came);
         self.bytes.extend_from_slice(bytes);
         self.came = self.bytes.len();
+        self.whole = self.whole.max(self.bytes.capacity());
     }
 
     /// Opens every record that is there whole, in place, and gives all their frames to `tell` at once, if there are any.
@@ -103,8 +117,10 @@ impl Reader {
         if !frames.is_empty() {
             tell(&mut frames);
         }
-        frames.clear();
-        self.frames = frames;
+        if !self.spare_frames.is_too_much(frames.capacity(), frames.len().max(FEW)) {
+            frames.clear();
+            self.frames = frames;
+        }
         opened
     }
 

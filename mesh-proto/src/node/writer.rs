@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::MOST_UNWRITTEN;
+use super::spare::Spare;
 use crate::frame::Frame;
 use crate::message::{Piece, Takes};
 use crate::wire::{Broken, HEAD, MAX_CONTROL, MAX_PLAIN, NoRoom, Sealer, encode, whole};
@@ -26,18 +27,22 @@ pub struct Writer {
     sealed: usize,
     /// How many bytes of frames that one has.
     plain: usize,
-    /// How often in a row the buffer was far larger than what went out.
-    spare: u8,
+    spare: Spare,
 }
-
-/// A buffer that was far too large so often in a row is given back.
-const SPARE: u8 = 16;
 
 impl Writer {
     pub(super) fn new(sealer: Sealer, record: u32) -> Self {
         let most = record.max(Takes::LEAST_RECORD);
         let most = usize::try_from(most).unwrap_or(MAX_PLAIN).min(MAX_PLAIN);
-        Self { sealer: Box::new(sealer), most, buffer: Vec::new(), written: 0, sealed: 0, plain: 0, spare: 0 }
+        Self {
+            sealer: Box::new(sealer),
+            most,
+            buffer: Vec::new(),
+            written: 0,
+            sealed: 0,
+            plain: 0,
+            spare: Spare::default(),
+        }
     }
 
     /// Adds a frame.
@@ -98,10 +103,8 @@ impl Writer {
             return;
         }
         if self.written == used {
-            let spare = self.buffer.len() > 8 * used.max(MAX_CONTROL);
-            self.spare = if spare { self.spare.saturating_add(1) } else { 0 };
-            if self.spare >= SPARE {
-                (self.buffer, self.spare) = (Vec::new(), 0);
+            if self.spare.is_too_much(self.buffer.len(), used.max(MAX_CONTROL)) {
+                self.buffer = Vec::new();
             }
             (self.written, self.sealed) = (0, 0);
         } else if self.written > MOST_UNWRITTEN as usize {

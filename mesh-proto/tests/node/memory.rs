@@ -65,7 +65,7 @@ fn halves() -> (Box<Writer>, Box<Reader>) {
     let accepted = b.tell(Input::Accepted { from: None, class: PathClass::Direct, fresh: fresh(1) });
     let at_b = accepted.link().expect("there is a place");
     a.tell(Input::Connected { link: at_a, fresh: fresh(2) });
-    while a.halves.is_none() {
+    for _ in 0..2 {
         b.tell(Input::Bytes { link: at_b, bytes: &core::mem::take(&mut a.writes) });
         a.tell(Input::Bytes { link: at_a, bytes: &core::mem::take(&mut b.writes) });
     }
@@ -94,30 +94,50 @@ fn sealed(writer: &mut Writer, messages: usize, length: usize) -> Vec<u8> {
     record
 }
 
-fn read(reader: &mut Reader, mut bytes: &[u8]) {
+/// Reads all of it; the frames go to whoever is slow, if there is one.
+fn read(reader: &mut Reader, mut bytes: &[u8], mut slow: Option<&mut Vec<Frame<'static>>>) {
     while !bytes.is_empty() {
         let space = reader.space();
         let (now, later) = bytes.split_at(space.len().min(bytes.len()));
         space[..now.len()].copy_from_slice(now);
         reader.filled(now.len());
-        reader.open(|_| {}).expect("as it was sealed");
+        let opened = reader.open(|frames| {
+            if let Some(slow) = &mut slow {
+                slow.extend_from_slice(frames);
+            }
+        });
+        opened.expect("as it was sealed");
         bytes = later;
     }
 }
 
 #[test]
 fn a_link_that_was_busy_keeps_little_when_little_comes() {
-    for last in [0, 500, 2000, 5000, 10_000, 17_000, 40_000, 60_000] {
-        let (mut writer, mut reader) = halves();
-        let mut busy: Vec<u8> = (0..64).flat_map(|_| sealed(&mut writer, 1, 60_000)).collect();
-        busy.extend(sealed(&mut writer, 800, 50));
-        let less = [20_000, last, last / 2].map(|length| sealed(&mut writer, 1, length));
-        let little: Vec<_> = (0..100).map(|_| sealed(&mut writer, 1, 50)).collect();
-        let kept = measure(|| {
-            read(&mut reader, &busy);
-            less.iter().chain(&little).for_each(|record| read(&mut reader, record));
-        });
-        assert!(kept.bytes_max > 100_000, "it was busy: {} bytes", kept.bytes_max);
-        assert!(kept.bytes_current < 20_000, "{} bytes are kept after {last}", kept.bytes_current);
+    let less: [&[usize]; 7] = [
+        &[],
+        &[40_000],
+        &[20_000, 5000, 2500],
+        &[25_000, 25_000, 25_000, 25_000, 25_000, 12_000, 12_000],
+        &[15_000, 15_000, 15_000, 15_000, 15_000, 15_000, 15_000, 5000, 5000],
+        &[17_000, 17_000, 10_000, 10_000, 5000, 5000],
+        &[60_000, 40_000, 20_000, 10_000, 5000, 3000],
+    ];
+    for (less, bulk) in less.into_iter().flat_map(|less| [(less, 0), (less, 64)]) {
+        for is_slow in [false, true] {
+            let (mut writer, mut reader) = halves();
+            let mut busy: Vec<u8> = (0..bulk).flat_map(|_| sealed(&mut writer, 1, 60_000)).collect();
+            busy.extend(sealed(&mut writer, 800, 50));
+            let less: Vec<_> = less.iter().map(|length| sealed(&mut writer, 1, *length)).collect();
+            let little: Vec<_> = (0..60).map(|_| sealed(&mut writer, 1, 50)).collect();
+            let kept = measure(|| {
+                let mut slow = Vec::new();
+                for record in [&busy].into_iter().chain(&less) {
+                    read(&mut reader, record, is_slow.then_some(&mut slow));
+                }
+                little.iter().for_each(|record| read(&mut reader, record, None));
+            });
+            assert!(kept.bytes_max > 40_000, "it was busy: {} bytes", kept.bytes_max);
+            assert!(kept.bytes_current < 50_000, "{} bytes are kept", kept.bytes_current);
+        }
     }
 }
