@@ -646,7 +646,7 @@ mod tests {
     proptest! {
         /// In a hello they stand as serde writes them.
         #[test]
-        fn marks_are_written_and_read_as_postcard_does(
+        fn marks_are_written_as_postcard_writes_them(
             numbers in any::<[(u64, u32, u64); 2]>(),
             open in any::<(u32, u32)>(),
             short in any::<[u8; 8]>(),
